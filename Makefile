@@ -1,0 +1,67 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+BIN := .venv/bin
+UV := $(BIN)/uv
+export UV_PYTHON := $(BIN)/python
+
+# One entry of requirements.lock with its hashes (to install uv first and Horovod last).
+entry = awk '/^[^ \#]/ { keep = /^$(1)==/ } keep' requirements.lock
+others = awk '/^[^ \#]/ { keep = !/^$(1)==/ } keep' requirements.lock
+
+.PHONY: help setup delta-jars demo test lint format tune bench lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/ready ## Create .venv from requirements.lock, Horovod's build included
+
+.venv/ready: requirements.lock pyproject.toml tools/horovod/cxx17.cmake
+	@command -v $(PYTHON) >/dev/null || { echo "setup: $(PYTHON) not found; install Python 3.11 or say make PYTHON=/path/to/python3.11"; exit 3; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(call entry,uv) > .venv/uv.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r .venv/uv.txt
+	$(call others,horovod) > .venv/packages.txt
+	$(UV) pip install --quiet --require-hashes --no-deps -r .venv/packages.txt
+	$(call entry,horovod) > .venv/horovod.txt
+	@echo "setup: building Horovod (2 to 3 minutes the first time)"
+	PATH="$(CURDIR)/$(BIN):$$PATH" CMAKE_TOOLCHAIN_FILE=$(CURDIR)/tools/horovod/cxx17.cmake CMAKE_POLICY_VERSION_MINIMUM=3.5 \
+	HOROVOD_WITH_PYTORCH=1 HOROVOD_WITH_GLOO=1 HOROVOD_WITHOUT_MPI=1 HOROVOD_WITHOUT_TENSORFLOW=1 HOROVOD_WITHOUT_MXNET=1 MAKEFLAGS=-j2 \
+	$(UV) pip install --quiet --require-hashes --no-build-isolation --no-deps -r .venv/horovod.txt
+	$(UV) pip install --quiet --no-build-isolation --no-deps --editable .
+	@$(MAKE) --no-print-directory delta-jars
+	@touch $@
+
+delta-jars: ## Put the Delta jar where Spark loads it from (also under spark-submit)
+	@echo "setup: fetching the Delta jar"
+	@touch .venv/empty.py
+	@PATH="$(CURDIR)/$(BIN):$$PATH" spark-submit --packages $$($(BIN)/python -c "from mapping_spark.session import delta_coordinates as c; print(c())") \
+	  --conf spark.jars.ivy=$(CURDIR)/.venv/ivy .venv/empty.py > .venv/delta-jars.log 2>&1 || { cat .venv/delta-jars.log; exit 3; }
+	@cp .venv/ivy/jars/io.delta_*.jar $$($(BIN)/python -c "import pathlib, pyspark; print(pathlib.Path(pyspark.__file__).parent / 'jars')")
+
+demo: setup ## Run all jobs on The Complete Journey and show what came out
+	@$(BIN)/mapping-spark demo
+
+test: setup lint ## Run the linters and every test
+	$(BIN)/pytest
+
+lint: setup ## ruff, mypy strict, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	PYTHONPATH=. $(BIN)/lint-imports --no-logo
+
+format: setup ## Format the code and mend what ruff can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+tune: setup ## Choose model settings on November; writes benchmarks/results/tune.json
+	$(BIN)/python benchmarks/tune.py
+
+bench: setup ## Compare the top-k search with what a user would pick instead
+	$(BIN)/python benchmarks/topk.py
+
+lock: ## Resolve pyproject.toml into requirements.lock (names, versions, hashes)
+	$(UV) pip compile pyproject.toml --extra dev --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock
+
+clean: ## Delete the warehouse and every cache (not .venv)
+	rm -rf warehouse spark-warehouse build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

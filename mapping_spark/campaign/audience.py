@@ -1,0 +1,29 @@
+"""Who a campaign was sent to: silver.campaign_audience from the campaign's sends."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from mapping_spark.tables.frames import conform
+from mapping_spark.tables.silver import CAMPAIGN_AUDIENCE
+
+
+def build_audience(events: DataFrame, *, default_variant: str = "mailed") -> DataFrame:
+    """One row per (campaign, user) with a `campaign_send` in silver.events.
+
+    `assigned_at` (UTC) and `variant` are those of the first send, ties broken by event_id; a send that names no variant
+    gives `default_variant`. A send that names no campaign belongs to no audience.
+    """
+    sends = events.where((F.col("event_type") == "campaign_send") & F.col("campaign_id").isNotNull())
+    first = F.min(F.struct("event_at", "event_id", "variant"))
+    audience = sends.groupBy("campaign_id", "user_id").agg(first.alias("first"))
+    return conform(
+        audience.select(
+            "campaign_id",
+            "user_id",
+            F.coalesce("first.variant", F.lit(default_variant)).alias("variant"),
+            F.col("first.event_at").alias("assigned_at"),
+        ),
+        CAMPAIGN_AUDIENCE,
+    )

@@ -1,0 +1,68 @@
+"""Campaign KPIs as sums that add up. Ratios and their intervals are measures of the tables, computed from the sums."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from pydantic import Field
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from mapping_spark.campaign.outcomes import SUMS
+from mapping_spark.config import Section
+from mapping_spark.tables.frames import conform
+from mapping_spark.tables.gold import CAMPAIGN_DAILY_KPIS, CAMPAIGN_KPIS
+
+
+class CampaignConfig(Section):
+    """Settings of the campaign KPIs."""
+
+    margin: Decimal = Field(Decimal("0.25"), ge=0, le=1, decimal_places=4)
+    """Gross margin as a share of revenue: an assumption, the same for every item. Sums of gross margin agree to the
+    last digit between tables while money times margin fits four decimals."""
+    default_variant: str = Field("mailed", min_length=1)
+    """Variant of a send that names none."""
+
+
+def build_kpis(outcomes: DataFrame, config: CampaignConfig) -> DataFrame:
+    """gold.campaign_kpis: gold.campaign_outcomes summed by (campaign, variant, segment).
+
+    Sums of squares and products over users (doubles, in currency squared) are what intervals need. They are summed as
+    exact decimals and cast at the end, so that they do not depend on the order of rows.
+    """
+    margin = gross_margin("revenue", config)
+    per_user = outcomes.withColumn("gross_margin", margin)
+    per_user = per_user.withColumns({"net_gain": _money("gross_margin - discount - cost"), "spend": _money("cost + discount")})
+    sums = per_user.groupBy("campaign_id", "variant", "segment").agg(
+        F.count(F.lit(1)).alias("n_users"),
+        *(F.sum(name).alias(name) for name in (*SUMS, "gross_margin")),
+        F.count_if("is_converted").alias("n_converted_users"),
+        _sum_of_products("n_conversions", "n_conversions").alias("n_conversions_sq"),
+        _sum_of_products("revenue", "revenue").alias("revenue_sq"),
+        _sum_of_products("net_gain", "net_gain").alias("net_gain_sq"),
+        _sum_of_products("spend", "spend").alias("spend_sq"),
+        _sum_of_products("net_gain", "spend").alias("net_gain_spend"),
+    )
+    return conform(sums, CAMPAIGN_KPIS)
+
+
+def build_daily_kpis(counted: DataFrame, config: CampaignConfig) -> DataFrame:
+    """gold.campaign_daily_kpis: `outcomes.counted_events` summed by (campaign, variant, business day).
+
+    A day without an event has no row. Over days the sums equal gold.campaign_kpis by campaign and variant.
+    """
+    daily = counted.groupBy("campaign_id", "variant", F.col("event_date").alias("date")).agg(*(F.sum(name).alias(name) for name in SUMS))
+    return conform(daily.withColumn("gross_margin", gross_margin("revenue", config)), CAMPAIGN_DAILY_KPIS)
+
+
+def gross_margin(revenue: str, config: CampaignConfig) -> Column:
+    """The assumed margin share times revenue, decimal(18,4), rounded half up."""
+    return (F.col(revenue) * F.lit(config.margin)).cast("decimal(18,4)")
+
+
+def _money(expression: str) -> Column:
+    return F.expr(expression).cast("decimal(18,4)")
+
+
+def _sum_of_products(left: str, right: str) -> Column:
+    return F.sum(F.col(left) * F.col(right)).cast("double")

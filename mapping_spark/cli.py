@@ -1,0 +1,84 @@
+"""The command line: demo, run, jobs, tables, doctor. Imports what a verb needs when it is called."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="mapping-spark",
+    help="Raw events to clean Delta tables, recommendations and campaign KPIs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+Env = Annotated[str, typer.Option(help="Settings overlay: conf/<env>.yml.")]
+AsOf = Annotated[str | None, typer.Option(help="YYYY-MM-DD; only events of earlier business days are used.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen and write nothing.")]
+
+
+@app.command()
+def demo() -> None:
+    """Run every job on The Complete Journey as of 2017-12-01 and show what came out."""
+    from mapping_spark import pipeline
+    from mapping_spark.summary import show_summary
+
+    settings, as_of, store = pipeline.open_environment("demo", None, [])
+    show_summary(store, as_of, pipeline.run_all(settings, as_of, store))
+
+
+@app.command()
+def run(job: Annotated[str, typer.Argument(help="A job's name, or `all`.")], env: Env = "demo", as_of: AsOf = None,
+        overrides: Overrides = None, dry_run: DryRun = False) -> None:  # fmt: skip
+    """Run one job, or all of them in the order of their declared reads and writes."""
+    from mapping_spark import pipeline
+
+    chosen = pipeline.choose(job)
+    settings, date, store = pipeline.open_environment(env, as_of, overrides or [])
+    pipeline.run_all(settings, date, store, chosen, dry_run=dry_run)
+
+
+@app.command()
+def jobs() -> None:
+    """List the jobs in running order, with the tables they read and write."""
+    from mapping_spark import console, pipeline
+
+    console.show_jobs(pipeline.all_jobs())
+
+
+@app.command()
+def tables(name: Annotated[str | None, typer.Argument(help="A table, such as gold.recommendations.")] = None) -> None:
+    """Show the data dictionary: all tables, or one with its columns, key, checks and measures."""
+    from mapping_spark import console
+
+    console.show_tables(name)
+
+
+@app.command()
+def doctor() -> None:
+    """Check Python, Java, packages, the Delta jar, Horovod's build and write access; print the fix for each fault."""
+    from mapping_spark import console
+    from mapping_spark.doctor import diagnose
+
+    healthy = console.show_diagnosis(diagnose())
+    raise typer.Exit(0 if healthy else 3)
+
+
+def main() -> None:
+    """Entry point: a declared fault is one line and its exit code, without a traceback."""
+    from mapping_spark.errors import MappingSparkError
+
+    try:
+        app()
+    except MappingSparkError as fault:
+        print(f"{type(fault).__name__}: {fault}", file=sys.stderr)
+        sys.exit(fault.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Who chose what, how strongly, as of a date: events folded to one row per user and item."""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+
+from pydantic import Field, field_validator
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from mapping_spark.config import Section
+from mapping_spark.features.fixed_point import UNIT, fixed_point_sum
+from mapping_spark.tables.frames import conform
+from mapping_spark.tables.silver import EVENT_TYPES, INTERACTIONS
+
+
+class InteractionsConfig(Section):
+    """How events become weights."""
+
+    event_weights: dict[str, float] = Field({"purchase": 1.0}, min_length=1)
+    """Weight of one event by type; a type that is not named is not a choice and is left out."""
+
+    half_life_days: float | None = Field(60.0, gt=0)
+    """Days after which an event counts half; null counts all events alike."""
+
+    max_events_per_user: int = Field(20_000, ge=1)
+    """A user's most recent events that count: a bot or a reseller cannot outweigh or slow down the rest."""
+
+    @field_validator("event_weights")
+    @classmethod
+    def _known_and_positive(cls, weights: dict[str, float]) -> dict[str, float]:
+        faults = []
+        for name, weight in weights.items():
+            if name not in EVENT_TYPES:
+                near = difflib.get_close_matches(name, EVENT_TYPES, n=1)
+                faults.append(f"{name!r} is no event type" + (f" (did you mean {near[0]!r}?)" if near else ""))
+            elif not 0 < weight <= 1_000:
+                faults.append(f"{name} weighs {weight}; use more than 0, at most 1000, or leave it out")
+        if faults:
+            raise ValueError("; ".join(faults))
+        return weights
+
+
+def build_interactions(
+    events: DataFrame, user_ids: DataFrame, item_ids: DataFrame, *, as_of: dt.date, config: InteractionsConfig
+) -> DataFrame:
+    """The slice `as_of` of silver.interactions from silver.events and the two id maps.
+
+    Counted are choices (see `is_choice`) with event_date < `as_of`, at most `max_events_per_user` of a user's latest
+    (ties by event_id). weight = sum of event_weight * 0.5 ** (age_days / half_life_days), age_days counted from the
+    business day of the event to `as_of`, so at least 1; each event weighs at least 2^-32. The sum is exact in those
+    units: another order of the rows gives the same weight. Users or items without an integer are left out.
+    """
+    latest = Window.partitionBy("user_id").orderBy(F.desc("event_at"), F.asc("event_id"))
+    counted = (
+        events.where(is_choice(config) & (F.col("event_date") < F.lit(as_of)))
+        .withColumn("recency", F.row_number().over(latest))
+        .where(F.col("recency") <= config.max_events_per_user)
+    )
+    pairs = counted.groupBy("user_id", "item_id").agg(
+        fixed_point_sum(event_weight(as_of, config)).alias("weight"),
+        F.count(F.lit(1)).alias("n_events"),
+        F.min("event_at").alias("first_at"),
+        F.max("event_at").alias("last_at"),
+    )
+    return conform(_with_indices(pairs, user_ids, item_ids).withColumn("as_of_date", F.lit(as_of)), INTERACTIONS)
+
+
+def future_interactions(
+    events: DataFrame, user_ids: DataFrame, item_ids: DataFrame, *, as_of: dt.date, until: dt.date, config: InteractionsConfig
+) -> DataFrame:
+    """Distinct (user_idx, item_idx) chosen on business days in [`as_of`, `until`): what an evaluation calls relevant.
+
+    The same events count as in `build_interactions`, without its cap.
+    """
+    in_period = (F.col("event_date") >= F.lit(as_of)) & (F.col("event_date") < F.lit(until))
+    # A set is asked for: a pair is relevant once however often it was chosen.
+    pairs = events.where(is_choice(config) & in_period).select("user_id", "item_id").distinct()
+    return _with_indices(pairs, user_ids, item_ids).select("user_idx", "item_idx")
+
+
+def is_choice(config: InteractionsConfig) -> Column:
+    """Whether an event says that its user wanted its item: a weighted type, an item, and no purchase for nothing.
+
+    A purchase line without a positive value is a gift, a deposit or a correction; a null value is an unknown price and counts.
+    """
+    is_weighted = F.col("event_type").isin(sorted(config.event_weights))
+    is_paid = (F.col("event_type") != "purchase") | F.col("value").isNull() | (F.col("value") > 0)
+    return F.col("item_id").isNotNull() & is_weighted & is_paid
+
+
+def event_weight(as_of: dt.date, config: InteractionsConfig) -> Column:
+    """Weight of one event as of a date: its type's weight, halved every half-life, at least 2^-32."""
+    by_type = F.create_map(*(F.lit(part) for name in sorted(config.event_weights) for part in (name, config.event_weights[name])))
+    weight = by_type[F.col("event_type")].cast("double")
+    if config.half_life_days is not None:
+        age_days = F.datediff(F.lit(as_of), F.col("event_date"))
+        weight = weight * F.pow(F.lit(0.5), age_days / F.lit(config.half_life_days))
+    return F.greatest(weight, F.lit(UNIT))
+
+
+def _with_indices(pairs: DataFrame, user_ids: DataFrame, item_ids: DataFrame) -> DataFrame:
+    """Add both integers. Each id map has one row per key, so no pair is multiplied."""
+    return pairs.join(user_ids, on="user_id", how="inner").join(item_ids, on="item_id", how="inner")
+
+
+def as_of_slice(interactions: DataFrame, as_of: dt.date) -> DataFrame:
+    """The rows of silver.interactions of one date."""
+    return interactions.where(F.col("as_of_date") == F.lit(as_of))

@@ -1,0 +1,11 @@
+"""The words that describe each item of the id map."""
+
+from __future__ import annotations
+
+from pyspark.sql import DataFrame
+
+
+def item_text(items: DataFrame, item_ids: DataFrame) -> DataFrame:
+    """(item_idx, text): one row per item of the id map, `text` null where silver.items lacks the item."""
+    # silver.items has one row per item_id, so the join keeps one row per id.
+    return item_ids.join(items.select("item_id", "text"), on="item_id", how="left").select("item_idx", "text")

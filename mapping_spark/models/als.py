@@ -1,0 +1,122 @@
+"""Matrix factorisation by alternating least squares: Spark MLlib's ALS, implicit or explicit."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pydantic import Field
+from pyspark.ml.recommendation import ALS
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from mapping_spark.errors import ContractError, EnvironmentFault
+from mapping_spark.models.base import ModelConfig, Reach, TrainingData, Vectors
+from mapping_spark.models.vectors import dense, log_weight, unit_length
+
+_LARGEST_ID = 2**31 - 1
+
+
+class AlsConfig(ModelConfig):
+    """Settings of the factorisation."""
+
+    feedback: Literal["implicit", "explicit"] = "implicit"
+    """implicit: a weight is the confidence that the user wants the item; explicit: a weight is a rating to predict."""
+    rank: int = Field(32, ge=1, le=1024)
+    """Length of the factors."""
+    iterations: int = Field(10, ge=1)
+    """Alternations; one solves all users, then all items."""
+    regularization: float = Field(0.05, ge=0)
+    """L2 penalty; MLlib scales it by each user's and item's number of interactions."""
+    alpha: float = Field(1.0, gt=0)
+    """Confidence = 1 + alpha * rating (implicit only). The textbook's 40 ruins small log ratings."""
+    weight_scale: float = Field(4.0, gt=0)
+    """Rating = ln(1 + weight_scale * weight), so that heavy repeaters do not drown the rest."""
+    n_blocks: int = Field(4, ge=1)
+    """Blocks of users and of items solved in parallel: about the number of cores."""
+    checkpoint_interval: int = Field(10, ge=1)
+    """Iterations between checkpoints: a longer lineage overflows the stack."""
+    checkpoint_dir: str | None = None
+    """Where checkpoints lie if the session has no `spark.checkpoint.dir`; on a cluster a folder that all executors see."""
+
+
+@dataclass(frozen=True, slots=True)
+class Als:
+    """Score = inner product of the user's and the item's factors; about 0 (no interest) to 1, not a probability.
+
+    implicit: Hu, Koren, Volinsky, ICDM 2008; explicit: Zhou et al., AAIM 2008 (both as MLlib implements them).
+    Likeness of two items = cosine of their factors.
+    """
+
+    name: ClassVar[str] = "als"
+    reach: ClassVar[Reach] = Reach.TASTE
+    Config: ClassVar[type[ModelConfig]] = AlsConfig
+
+    config: AlsConfig
+    seed: int
+
+    def fit(self, data: TrainingData) -> Vectors:
+        """Factorise the interactions. Runs Spark jobs at once. Raises `ContractError` where an id does not fit 32 bits."""
+        if refuse_large_ids(data.interactions):
+            none = data.interactions.limit(0).withColumn("factors", F.array(F.lit(0.0)))
+            users, items = (dense(none, key, F.col("factors")) for key in ("user_idx", "item_idx"))
+            return Vectors(users=users, items=items, similar_from=items, similar_to=items)
+        ensure_checkpoint_dir(data.interactions, self.config.checkpoint_dir)
+        model = self._estimator().fit(self._ratings(data.interactions))
+        users = dense(model.userFactors.withColumnRenamed("id", "user_idx"), "user_idx", F.col("features"))
+        items = dense(model.itemFactors.withColumnRenamed("id", "item_idx"), "item_idx", F.col("features"))
+        directions = unit_length(items, "item_idx")
+        return Vectors(users=users, items=items, similar_from=directions, similar_to=directions)
+
+    def _ratings(self, interactions: DataFrame) -> DataFrame:
+        # MLlib's result depends on the order of its input: fix which partition holds a row, and where in it.
+        ratings = interactions.select(
+            F.col("user_idx").cast("int"),
+            F.col("item_idx").cast("int"),
+            log_weight(self.config.weight_scale).cast("float").alias("rating"),
+        )
+        return ratings.repartition(self.config.n_blocks, "user_idx").sortWithinPartitions("user_idx", "item_idx")
+
+    def _estimator(self) -> ALS:
+        config = self.config
+        return ALS(
+            userCol="user_idx",
+            itemCol="item_idx",
+            ratingCol="rating",
+            rank=config.rank,
+            maxIter=config.iterations,
+            regParam=config.regularization,
+            alpha=config.alpha,
+            implicitPrefs=config.feedback == "implicit",
+            numUserBlocks=config.n_blocks,
+            numItemBlocks=config.n_blocks,
+            checkpointInterval=config.checkpoint_interval,
+            seed=self.seed,
+        )
+
+
+def refuse_large_ids(interactions: DataFrame) -> bool:
+    """Whether there is nothing to fit; raises `ContractError` where MLlib's 32-bit ids cannot hold an integer."""
+    largest = interactions.agg(F.max("user_idx").alias("user_idx"), F.max("item_idx").alias("item_idx")).first()
+    found = largest.asDict() if largest is not None else {}
+    for column, value in found.items():
+        if value is not None and value > _LARGEST_ID:
+            fix = "Fit on the interactions of fewer users or items, or choose a model without this limit."
+            raise ContractError("model als", f"{column} = {value:,}", f"at most {_LARGEST_ID:,}, MLlib's limit", fix)
+    return found.get("user_idx") is None
+
+
+def ensure_checkpoint_dir(frame: DataFrame, directory: str | None) -> None:
+    """Give the session a checkpoint directory unless it has one: without it MLlib's checkpoints silently do nothing."""
+    context = frame.sparkSession.sparkContext
+    if context.getCheckpointDir() is not None:
+        return
+    if directory is None and not context.master.startswith("local"):
+        raise EnvironmentFault(
+            "model als",
+            f"no checkpoint directory on {context.master}",
+            "a folder that all executors see",
+            "Set spark.checkpoint.dir, or checkpoint_dir in the model's settings.",
+        )
+    context.setCheckpointDir(directory or tempfile.mkdtemp(prefix="checkpoints-"))

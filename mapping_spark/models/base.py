@@ -1,0 +1,104 @@
+"""What a model is. One file per model; the file's name is the model's name everywhere.
+
+A model maps users and items into vectors: a recommendation is an item whose vector has a large inner product with
+the user's and that a rule allows. Popularity is a vector of length one, a habit is a one-hot item, a neighbourhood
+and a text are sparse vectors, factors are dense ones. So every model saves, loads, retrieves and explains itself in
+the same way, and a new one edits no other file. A fusion model ranks the lists that other models retrieved.
+
+Ranking, filters, writing and evaluation are not a model's business.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, Protocol, runtime_checkable
+
+from pyspark.sql import DataFrame
+
+from mapping_spark.config import Section
+
+
+class ModelConfig(Section):
+    """Settings of a model: frozen, unknown keys refused."""
+
+
+class Reach(StrEnum):
+    """Which items a model has an opinion on: what a list of its own can hold, and what its right answer is."""
+
+    TASTE = "taste"
+    """Every item, by the user's taste: finds what is new to the user."""
+    HABIT = "habit"
+    """The user's own items only; the rest scores 0."""
+    CROWD = "crowd"
+    """Every item, the same list for all users."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """What every model is fitted on.
+
+    `interactions`: the slice of silver.interactions of `as_of` (one row per user and item).
+    `items`: (item_idx bigint, text string), one row per item of the id map; text is null where the catalogue has none.
+    """
+
+    interactions: DataFrame
+    items: DataFrame
+    as_of: dt.date
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """A fitted model. Score of an item for a user: inner product of their vectors; higher is better.
+
+    `users`: (user_idx bigint, indices array<int>, values array<float>), one row per user the model knows.
+    `items`: (item_idx bigint, indices array<int>, values array<float>), one row per item it can recommend.
+    `indices` is null in every row of a dense model (all `values` then have one length), else sorted and without repeats.
+    `similar_from`, `similar_to`: item vectors whose inner product is the likeness of two items (shaped like `items`);
+    None where the model has no such notion.
+    """
+
+    users: DataFrame
+    items: DataFrame
+    similar_from: DataFrame | None = None
+    similar_to: DataFrame | None = None
+
+
+@runtime_checkable
+class VectorModel(Protocol):
+    """A model that retrieves by inner product."""
+
+    name: ClassVar[str]
+    reach: ClassVar[Reach]
+    Config: ClassVar[type[ModelConfig]]
+
+    def __init__(self, config: ModelConfig, seed: int) -> None: ...
+
+    def fit(self, data: TrainingData) -> Vectors:
+        """Fit on `data`; the same data, settings and seed give the same vectors."""
+        ...
+
+
+@runtime_checkable
+class FusionModel(Protocol):
+    """A model that ranks what its members retrieved."""
+
+    name: ClassVar[str]
+    Config: ClassVar[type[ModelConfig]]
+
+    def __init__(self, config: ModelConfig, seed: int) -> None: ...
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Names of the models whose lists it reads."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """How many items of each member's list it reads."""
+        ...
+
+    def fuse(self, lists: DataFrame, interactions: DataFrame) -> DataFrame:
+        """Score candidates: (model, user_idx, item_idx, score, rank) -> (user_idx, item_idx, score), one row per pair."""
+        ...

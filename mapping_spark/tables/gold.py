@@ -1,0 +1,212 @@
+"""Gold: what people read. Flat; ratios are measures, never columns."""
+
+from mapping_spark.tables.contract import Check, Column, Measure, Table
+
+_RUN_ID = Column("run_id", "string", "The model run that made it (gold.model_runs).")
+_MODEL = Column("model", "string", "Name of the model.")
+_AS_OF = Column("as_of_date", "date", "Only events of earlier business days were used.", unit="business time zone")
+
+RECOMMENDATIONS = Table(
+    name="gold.recommendations",
+    grain="one row per (as_of_date, user, rank)",
+    columns=(
+        _AS_OF,
+        Column("user_id", "string", "User key."),
+        Column("rank", "int", "Position in the user's list, from 1."),
+        Column("item_id", "string", "Item key."),
+        Column("score", "double", "Score of the stage that filled the slot; comparable within one stage and run only."),
+        _MODEL,
+        Column("stage", "string", "What filled the slot: `model`, `similar`, `segment_popular` or `popular`."),
+        Column("reason_code", "string", "Kind of reason: a code a page can translate."),
+        Column("reason", "string", "Why this item, in words, with the evidence."),
+        Column("recommendation_id", "string", "Id to log with impressions and clicks: hash of date, user, rank, item and run."),
+        _RUN_ID,
+    ),
+    primary_key=("as_of_date", "user_id", "rank"),
+    partition_by=("as_of_date",),
+    checks=(
+        Check(name="rank_from_1", condition="rank >= 1"),
+        Check(name="known_stage", condition="stage IN ('model', 'similar', 'segment_popular', 'popular')"),
+    ),
+)
+
+SIMILAR_ITEMS = Table(
+    name="gold.similar_items",
+    grain="one row per (as_of_date, item, rank)",
+    columns=(
+        _AS_OF,
+        Column("item_id", "string", "Item key."),
+        Column("rank", "int", "Position in the item's list, from 1."),
+        Column("similar_item_id", "string", "The item like it."),
+        Column("score", "double", "Similarity; comparable within one run only."),
+        _MODEL,
+        _RUN_ID,
+    ),
+    primary_key=("as_of_date", "item_id", "rank"),
+    partition_by=("as_of_date",),
+    checks=(
+        Check(name="rank_from_1", condition="rank >= 1"),
+        Check(name="not_itself", condition="item_id <> similar_item_id"),
+    ),
+)
+
+MODEL_RUNS = Table(
+    name="gold.model_runs",
+    grain="one row per run of a model",
+    columns=(
+        _RUN_ID,
+        _MODEL,
+        _AS_OF,
+        Column("config", "string", "The model's settings, JSON."),
+        Column("seed", "bigint", "Seed of every random draw."),
+        Column("input_versions", "string", "JSON object: table name to Delta version read."),
+        Column("code_version", "string", "Version and source hash of this package."),
+        Column("started_at", "timestamp", "Start of the fit.", unit="UTC"),
+        Column("ended_at", "timestamp", "End of the fit.", unit="UTC"),
+        Column("artifact_uri", "string", "Where the fitted model lies, relative to the warehouse root."),
+        Column("n_parameters", "bigint", "Numbers stored in the fitted model."),
+        Column("train_rows", "bigint", "Interactions it was fitted on.", unit="rows"),
+        Column("train_seconds", "double", "Wall time of fit and save.", unit="s"),
+    ),
+    primary_key=("run_id",),
+    checks=(
+        Check(name="ends_after_start", condition="started_at <= ended_at"),
+        Check(name="rows_not_negative", condition="train_rows >= 0"),
+    ),
+)
+
+MODEL_METRICS = Table(
+    name="gold.model_metrics",
+    grain="one row per (run, protocol, metric, k, segment)",
+    columns=(
+        _RUN_ID,
+        Column("protocol", "string", "`all_items`, or `new_items` (only items new to the user, seen ones left out)."),
+        Column("metric", "string", "Name of the metric; its formula stands in evaluation/metrics.py."),
+        Column("k", "int", "Cut-off of the list.", unit="items"),
+        Column("segment", "string", "Users counted; `all` for everyone."),
+        _MODEL,
+        _AS_OF,
+        Column("value", "double", "Mean over users (coverage: share of the catalogue); null where no user counts.", nullable=True),
+        Column("ci_low", "double", "Lower end of the 95 % bootstrap interval over users; null where none is defined.", nullable=True),
+        Column("ci_high", "double", "Upper end of the 95 % bootstrap interval over users; null where none is defined.", nullable=True),
+        Column("n_users", "bigint", "Users counted.", unit="users"),
+        Column("n_users_skipped", "bigint", "Users left out because nothing was relevant to them.", unit="users"),
+    ),
+    primary_key=("run_id", "protocol", "metric", "k", "segment"),
+    partition_by=("as_of_date",),
+    checks=(
+        Check(name="k_from_1", condition="k >= 1"),
+        Check(name="interval_holds_value", condition="ci_low <= ci_high"),
+    ),
+)
+
+_CAMPAIGN = Column("campaign_id", "string", "Campaign key.")
+_VARIANT = Column("variant", "string", "What the users were given.")
+_COUNTS = (
+    Column("n_sends", "bigint", "Messages sent.", unit="messages"),
+    Column("n_impressions", "bigint", "Impressions.", unit="events"),
+    Column("n_clicks", "bigint", "Clicks.", unit="events"),
+    Column("n_conversions", "bigint", "Coupons of the campaign redeemed by its audience while it ran.", unit="events"),
+)
+_MONEY = (
+    Column("revenue", "decimal(18,4)", "Sales of the campaign's items to its audience while it ran.", unit="currency"),
+    Column("discount", "decimal(18,4)", "Coupon discount in those sales.", unit="currency"),
+    Column("cost", "decimal(18,4)", "Sends times the campaign's unit cost.", unit="currency"),
+)
+_GROSS_MARGIN = Column("gross_margin", "decimal(18,4)", "Assumed margin share times revenue.", unit="currency")
+_SUM_CHECKS = (
+    Check(name="counts_not_negative", condition="n_sends >= 0 AND n_conversions >= 0 AND n_impressions >= 0 AND n_clicks >= 0"),
+    Check(name="money_not_negative", condition="revenue >= 0 AND discount >= 0 AND cost >= 0"),
+)
+
+CAMPAIGN_OUTCOMES = Table(
+    name="gold.campaign_outcomes",
+    grain="one row per (campaign, user)",
+    columns=(
+        _CAMPAIGN,
+        Column("user_id", "string", "User key."),
+        _VARIANT,
+        Column("segment", "string", "The user's segment; `unknown` where none is declared."),
+        *_COUNTS,
+        Column("is_converted", "boolean", "Whether the user converted at least once."),
+        *_MONEY,
+        Column("first_conversion_at", "timestamp", "First conversion; null where none.", unit="UTC", nullable=True),
+    ),
+    primary_key=("campaign_id", "user_id"),
+    checks=(
+        *_SUM_CHECKS,
+        Check(name="converted_has_time", condition="is_converted = (n_conversions > 0) AND is_converted = (first_conversion_at IS NOT NULL)"),
+    ),
+)
+
+_ROAS = Measure(
+    name="roas", numerator="revenue", denominator="cost + discount", doc="Revenue per unit of money spent on sends and discounts."
+)
+_MEASURES = (
+    _ROAS,
+    Measure(
+        name="roi",
+        numerator="gross_margin - discount - cost",
+        denominator="cost + discount",
+        doc="Net gain per unit of money spent; rests on the assumed unit cost and margin.",
+        interval="normal",
+        squares="net_gain_sq",
+        denominator_squares="spend_sq",
+        products="net_gain_spend",
+    ),
+    Measure(
+        name="redemption_rate",
+        numerator="n_converted_users",
+        denominator="n_users",
+        doc="Share of the audience that redeemed at least once.",
+        interval="wilson",
+    ),
+    Measure(
+        name="conversions_per_user",
+        numerator="n_conversions",
+        denominator="n_users",
+        doc="Redemptions per user of the audience.",
+        interval="normal",
+        squares="n_conversions_sq",
+    ),
+    Measure(
+        name="revenue_per_user",
+        numerator="revenue",
+        denominator="n_users",
+        doc="Revenue per user of the audience.",
+        interval="normal",
+        squares="revenue_sq",
+    ),
+)
+
+CAMPAIGN_KPIS = Table(
+    name="gold.campaign_kpis",
+    grain="one row per (campaign, variant, segment); every number adds up",
+    columns=(
+        _CAMPAIGN,
+        _VARIANT,
+        Column("segment", "string", "Segment of the users; `unknown` where none is declared."),
+        Column("n_users", "bigint", "Users in the audience.", unit="users"),
+        *_COUNTS,
+        Column("n_conversions_sq", "double", "Sum over users of conversions squared."),
+        Column("n_converted_users", "bigint", "Users who converted.", unit="users"),
+        *_MONEY,
+        _GROSS_MARGIN,
+        Column("revenue_sq", "double", "Sum over users of revenue squared.", unit="currency squared"),
+        Column("net_gain_sq", "double", "Sum over users of (gross margin - discount - cost) squared.", unit="currency squared"),
+        Column("spend_sq", "double", "Sum over users of (cost + discount) squared.", unit="currency squared"),
+        Column("net_gain_spend", "double", "Sum over users of net gain times spend.", unit="currency squared"),
+    ),
+    primary_key=("campaign_id", "variant", "segment"),
+    checks=(*_SUM_CHECKS, Check(name="converted_within_audience", condition="n_converted_users <= n_users")),
+    measures=_MEASURES,
+)
+
+CAMPAIGN_DAILY_KPIS = Table(
+    name="gold.campaign_daily_kpis",
+    grain="one row per (campaign, variant, business day with an event)",
+    columns=(_CAMPAIGN, _VARIANT, Column("date", "date", "Business day.", unit="business time zone"), *_COUNTS, *_MONEY, _GROSS_MARGIN),
+    primary_key=("campaign_id", "variant", "date"),
+    checks=_SUM_CHECKS,
+    measures=(_ROAS,),
+)

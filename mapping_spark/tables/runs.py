@@ -1,0 +1,60 @@
+"""The run ledger: what ran, on which versions of its inputs, and whether it must run again."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import functions as F
+
+import mapping_spark
+from mapping_spark.tables.frames import rows
+from mapping_spark.tables.ops import JOB_RUNS
+from mapping_spark.tables.store import Store
+
+
+@cache
+def code_version() -> str:
+    """The package's version and a hash of its source: equal versions compute equal tables."""
+    package = Path(mapping_spark.__file__).parent
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
+    return f"{mapping_spark.__version__}+{digest.hexdigest()[:12]}"
+
+
+def content_hash(value: Any) -> str:
+    """A short hash of anything JSON can hold (dates and models as text), independent of key order."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def run_key(job: str, as_of: dt.date, inputs: Mapping[str, Any], config_hash: str) -> str:
+    """Equal keys mean equal output, so that a run whose key has succeeded need not run again."""
+    return content_hash([job, as_of, dict(inputs), config_hash, code_version()])
+
+
+def last_success(store: Store, job: str, as_of: dt.date) -> Mapping[str, Any] | None:
+    """The job's latest successful run for the date; None where there is none."""
+    if not store.exists(JOB_RUNS):
+        return None
+    of_job = (F.col("job") == job) & (F.col("as_of_date") == F.lit(as_of)) & (F.col("status") == "succeeded")
+    row = store.read(JOB_RUNS).where(of_job).orderBy(F.desc("ended_at"), F.desc("run_id")).head()
+    return row.asDict() if row else None
+
+
+def record(store: Store, **values: Any) -> None:
+    """Append one run to the ledger."""
+    store.create(JOB_RUNS)
+    started: dt.datetime = values["started_at"]
+    writer = f"job_runs:{values['run_id']}"
+    store.append_once(JOB_RUNS, rows(store.spark, JOB_RUNS, values), writer=writer, sequence=int(started.timestamp()))
+
+
+def as_json(value: Mapping[str, Any]) -> str:
+    """A mapping as JSON text with sorted keys, for the columns that hold one."""
+    return json.dumps(dict(value), sort_keys=True, default=str)

@@ -1,0 +1,175 @@
+"""The only file that speaks Delta: create, read at a version, append once, merge on the key, replace a slice.
+
+A table's name resolves to a folder under a root or to a name in a catalog, by one setting. Tables are boring on
+purpose (no deletion vectors, no column mapping), so that any Delta reader reads them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, DataFrameReader, SparkSession
+from pyspark.sql import functions as F
+
+from mapping_spark.errors import ConfigError, ContractError, MissingInput
+from mapping_spark.tables.contract import Table, identifier, quoted
+from mapping_spark.tables.frames import conform, empty, widens
+
+_PROPERTIES = {
+    "delta.enableDeletionVectors": "false",
+    "delta.columnMapping.mode": "none",
+    "delta.logRetentionDuration": "interval 90 days",
+}
+_FORBIDDEN_IN_PATHS = "`'\"\\;\n\r\0"
+
+Value = str | int | dt.date | Decimal
+
+
+def literal(value: Value) -> str:
+    """A value as a SQL literal, quoted by its type."""
+    if isinstance(value, dt.date):
+        return f"DATE'{value.isoformat()}'"
+    return quoted(value) if isinstance(value, str) else str(value)
+
+
+def checked_root(root: str) -> str:
+    """Return a path root without a trailing slash; refuse characters that could leave its place in SQL, and `..`."""
+    if not root or any(sign in _FORBIDDEN_IN_PATHS for sign in root) or ".." in root.split("/"):
+        raise ConfigError("store.root", repr(root), "a folder or URI without quotes, control signs or '..'", "Choose another folder.")
+    return root.rstrip("/")
+
+
+@dataclass(frozen=True)
+class Store:
+    """Tables under one root folder, or in one catalog. Exactly one of `root` and `catalog` names tables;
+    models and checkpoints always lie under `root`."""
+
+    spark: SparkSession
+    root: str
+    catalog: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", checked_root(self.root))
+        if self.catalog is not None:
+            identifier(self.catalog, "store.catalog")
+
+    def location(self, table: Table) -> str:
+        """The table's folder, or its name in the catalog."""
+        if self.catalog is None:
+            return f"{self.root}/{table.layer}/{table.short_name}"
+        return f"{self.catalog}.{table.layer}.{table.short_name}"
+
+    def relation(self, table: Table) -> str:
+        """The table as SQL names it."""
+        if self.catalog is None:
+            return f"delta.`{self.location(table)}`"
+        return f"`{self.catalog}`.`{table.layer}`.`{table.short_name}`"
+
+    def exists(self, table: Table) -> bool:
+        """Whether the table is there."""
+        if self.catalog is None:
+            return DeltaTable.isDeltaTable(self.spark, self.location(table))
+        return self.spark.catalog.tableExists(self.location(table))
+
+    def create(self, table: Table) -> None:
+        """Create the table from its declaration, or add the columns that were declared since. Does nothing otherwise."""
+        if self.exists(table):
+            self._evolve(table)
+            return
+        if self.catalog is not None:
+            self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.`{table.layer}`")
+        # Delta refuses a row for which a condition is null; a Check lets it pass.
+        constraints = {f"delta.constraints.{check.name}": f"coalesce({check.condition}, true)" for check in table.checks}
+        properties = ", ".join(f"{quoted(key)} = {quoted(value)}" for key, value in (_PROPERTIES | constraints).items())
+        partitions = ", ".join(f"`{name}`" for name in table.partition_by)
+        self.spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {self.relation(table)} ({table.ddl_columns()}) USING DELTA "
+            + (f"PARTITIONED BY ({partitions}) " if partitions else "")
+            + f"COMMENT {quoted(table.grain)} TBLPROPERTIES ({properties})"
+        )
+
+    def _evolve(self, table: Table) -> None:
+        """Add declared nullable columns the table lacks; refuse any other difference."""
+        found = dict(self._handle(table).toDF().dtypes)
+        wrong = [f"{c.name} is {found[c.name]}, declared {c.type}" for c in table.columns if not widens(found.get(c.name, c.type), c.type)]
+        new = [column for column in table.columns if column.name not in found]
+        wrong += [f"{column.name} is new and not nullable" for column in new if not column.nullable]
+        if wrong:
+            raise ContractError(table.name, "; ".join(wrong), "new columns nullable, old ones unchanged", "Migrate or rebuild the table.")
+        if new:
+            columns = ", ".join(f"`{c.name}` {c.type.upper()} COMMENT {quoted(c.doc)}" for c in new)
+            self.spark.sql(f"ALTER TABLE {self.relation(table)} ADD COLUMNS ({columns})")
+
+    def read(self, table: Table, version: int | None = None) -> DataFrame:
+        """The table now, or at a Delta version. Raises `MissingInput` where it is not there."""
+        if not self.exists(table):
+            raise MissingInput(table.name, f"nothing at {self.location(table)}", "a Delta table", "Run the job that writes it first.")
+        reader: DataFrameReader = self.spark.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        return reader.load(self.location(table)) if self.catalog is None else reader.table(self.location(table))
+
+    def read_or_empty(self, table: Table, version: int | None = None) -> DataFrame:
+        """Like `read`, or no rows where the table is not there: for rule tables that nobody has filled yet."""
+        return self.read(table, version) if self.exists(table) else empty(self.spark, table)
+
+    def version(self, table: Table) -> int | None:
+        """The table's current Delta version; None where it is not there."""
+        if not self.exists(table):
+            return None
+        row = self._handle(table).history(1).select("version").head()
+        return int(row["version"]) if row else None
+
+    def count(self, table: Table, version: int | None = None) -> int:
+        """Rows of the table; answered from Delta's file statistics, without a scan."""
+        return self.read(table, version).count()
+
+    def rows_written(self, table: Table, since: int | None) -> int:
+        """Rows that the commits after version `since` (None: all of them) added, from Delta's own history."""
+        commits = self._handle(table).history().where(F.col("version") > F.lit(-1 if since is None else since))
+        metric = F.coalesce(F.col("operationMetrics")["numTargetRowsInserted"], F.col("operationMetrics")["numOutputRows"])
+        row = commits.agg(F.sum(metric.cast("bigint"))).head()
+        return int(row[0] or 0) if row else 0
+
+    def append_once(self, table: Table, frame: DataFrame, *, writer: str, sequence: int) -> None:
+        """Append `frame` unless `writer` has already appended this or a later `sequence`."""
+        options = {"txnAppId": f"{writer}:{table.name}", "txnVersion": str(sequence)}
+        output = conform(frame, table).write.format("delta").mode("append").options(**options)
+        if self.catalog is None:
+            output.save(self.location(table))
+        else:
+            output.saveAsTable(self.location(table))
+
+    def insert_new(self, table: Table, frame: DataFrame, *, within: str = "") -> None:
+        """Insert the rows whose key the table lacks; rows it has stay as they are.
+
+        `within` is a further condition on `target` (a range of partitions) that bounds what is searched for the key.
+        `frame` must hold each key once.
+        """
+        condition = f"{table.merge_condition} AND ({within})" if within else table.merge_condition
+        source = conform(frame, table).alias("source")
+        self._handle(table).alias("target").merge(source, condition).whenNotMatchedInsertAll().execute()
+
+    def replace_slice(self, table: Table, frame: DataFrame, slice_: Mapping[str, Value]) -> None:
+        """Replace the rows where every column of `slice_` has its value, in one commit; `{}` replaces all rows.
+
+        Rows of `frame` outside the slice are refused by Delta.
+        """
+        unknown = sorted(set(slice_) - set(table.column_names))
+        if unknown:
+            raise ContractError(table.name, f"the slice columns {unknown}", f"columns among {list(table.column_names)}", "Mend the slice.")
+        condition = " AND ".join(f"`{name}` = {literal(value)}" for name, value in slice_.items()) or "true"
+        output = conform(frame, table).write.format("delta").mode("overwrite").option("replaceWhere", condition)
+        if self.catalog is None:
+            output.save(self.location(table))
+        else:
+            output.saveAsTable(self.location(table))
+
+    def _handle(self, table: Table) -> DeltaTable:
+        if self.catalog is None:
+            return DeltaTable.forPath(self.spark, self.location(table))
+        return DeltaTable.forName(self.spark, self.location(table))

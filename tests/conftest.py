@@ -1,0 +1,35 @@
+"""One Spark session for the whole suite, small and with Delta on."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from mapping_spark.session import build_session
+
+os.environ["TZ"] = "UTC"  # collected timestamps are naive and local; expectations are written in UTC
+time.tzset()
+
+SMALL = {
+    "spark.master": "local[2]",
+    "spark.driver.memory": "2g",
+    "spark.sql.shuffle.partitions": "2",
+    "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """The session every test shares."""
+    warehouse: Path = tmp_path_factory.mktemp("spark")
+    session = build_session("tests", SMALL | {"spark.sql.warehouse.dir": str(warehouse)})
+    session.sparkContext.setLogLevel("ERROR")
+    yield session
+    session.stop()
