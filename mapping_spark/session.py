@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -46,10 +48,14 @@ def build_session(app_name: str, settings: Mapping[str, str] | None = None) -> S
 
     session = SparkSession.getActiveSession()
     if session is None:
+        chosen = {**_REQUIRED, **(settings or {})}
+        if chosen.get("spark.master", "local").startswith("local"):
+            # Workers on this machine need the packages of this environment, activated or not.
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         builder = SparkSession.builder.appName(app_name)
         if installed_delta_jar() is None:
             builder = builder.config("spark.jars.packages", delta_coordinates())
-        for key, value in {**_REQUIRED, **(settings or {})}.items():
+        for key, value in chosen.items():
             builder = builder.config(key, value)
         session = builder.getOrCreate()
     check_session(session)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from pydantic import ConfigDict, Field, SerializeAsAny, field_validator
 
 from mapping_spark.campaign.kpis import CampaignConfig
 from mapping_spark.config import Section, conf_folder, read_layers, validated
 from mapping_spark.errors import ConfigError
-from mapping_spark.evaluation.evaluate import EvaluationConfig
-from mapping_spark.events.clean import CleaningConfig
+from mapping_spark.evaluation.settings import EvaluationConfig
+from mapping_spark.events.settings import CleaningConfig
 from mapping_spark.features.interactions import InteractionsConfig
 from mapping_spark.ingest.declarations import Sources, load_sources
+from mapping_spark.ingest.entities import UsersConfig
 from mapping_spark.ingest.stream import IngestConfig
 from mapping_spark.models.base import ModelConfig
 from mapping_spark.models.registry import parse_configs
@@ -28,3 +30,74 @@ class StoreConfig(Section):
     """Folder or URI of the tables, models and checkpoints."""
     catalog: str | None = None
     """Catalog that names the tables instead; null for folders under the root."""
+
+
+class Settings(Section):
+    """Everything an environment sets."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    sources: Sources
+    """Declared sources, by name: conf/sources/<name>.yml."""
+    as_of: dt.date | None = None
+    """Date used where --as-of is not given; null to demand it."""
+    seed: int = 7
+    """Seed of every random draw."""
+    store: StoreConfig = StoreConfig()
+    spark: dict[str, str] = Field(default_factory=dict)
+    """Spark settings of a session that this project starts."""
+    ingest: IngestConfig = IngestConfig()
+    cleaning: CleaningConfig = CleaningConfig()
+    users: UsersConfig = UsersConfig()
+    interactions: InteractionsConfig = InteractionsConfig()
+    models: dict[str, SerializeAsAny[ModelConfig]] = Field(default_factory=dict)
+    """Models to fit and compare, each with its own settings."""
+    recommend: RecommendConfig = RecommendConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    campaigns: CampaignConfig = CampaignConfig()
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _read_sources(cls, names: Any) -> Sources:
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError("use a list of names of conf/sources/<name>.yml")
+        return _or_value_error(lambda: load_sources(conf_folder() / "sources", names))
+
+    @field_validator("spark", mode="before")
+    @classmethod
+    def _as_text(cls, values: Any) -> Any:
+        return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in values.items()}
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _read_models(cls, raw: Any) -> Mapping[str, ModelConfig]:
+        return _or_value_error(lambda: parse_configs(raw))
+
+    def date(self, given: str | None) -> dt.date:
+        """The date of a run: the one given on the command line, else the environment's."""
+        if given is None and self.as_of is None:
+            raise ConfigError("--as-of", "no date", "YYYY-MM-DD", "Give one, or set as_of in the environment's settings.")
+        try:
+            return dt.date.fromisoformat(given) if given is not None else self.as_of or dt.date.min
+        except ValueError:
+            raise ConfigError("--as-of", repr(given), "YYYY-MM-DD", "Give an ISO date such as 2017-12-01.") from None
+
+    def hash(self, sections: Iterable[str]) -> str:
+        """A short hash of some sections: what a job's output depends on."""
+        dumped = self.model_dump(mode="json", include=set(sections) - {"sources"})
+        if "sources" in sections:
+            dumped["sources"] = [source.model_dump(mode="json") for source in (*self.sources.events, *self.sources.entities)]
+        return content_hash(dumped)
+
+
+def load_settings(env: str, overrides: Sequence[str] = ()) -> Settings:
+    """Settings of an environment. Raises one `ConfigError` with every fault of settings, sources and models."""
+    return validated(Settings, read_layers(conf_folder(), env, overrides), f"conf/{env}.yml over conf/base.yml")
+
+
+def _or_value_error(read: Any) -> Any:
+    """Let pydantic collect a `ConfigError` with the faults of the other sections."""
+    try:
+        return read()
+    except ConfigError as fault:
+        raise ValueError(fault.found) from None

@@ -17,10 +17,10 @@ from mapping_spark.tables.gold import CAMPAIGN_DAILY_KPIS, CAMPAIGN_KPIS
 class CampaignConfig(Section):
     """Settings of the campaign KPIs."""
 
-    margin: Decimal = Field(Decimal("0.25"), ge=0, le=1, decimal_places=4)
+    margin: Decimal = Field(default=Decimal("0.25"), ge=0, le=1, decimal_places=4)
     """Gross margin as a share of revenue: an assumption, the same for every item. Sums of gross margin agree to the
     last digit between tables while money times margin fits four decimals."""
-    default_variant: str = Field("mailed", min_length=1)
+    default_variant: str = Field(default="mailed", min_length=1)
     """Variant of a send that names none."""
 
 

@@ -64,9 +64,7 @@ def counted_events(events: DataFrame, campaigns: DataFrame, audience: DataFrame,
     touches = _touches(events, campaigns)
     sales = _sales(events, campaigns, campaign_items)
     # silver.campaign_audience has one row per (campaign, user): this join only drops rows.
-    return touches.unionByName(sales).join(
-        audience.select("campaign_id", "user_id", "variant"), on=["campaign_id", "user_id"], how="inner"
-    )
+    return touches.unionByName(sales).join(audience.select("campaign_id", "user_id", "variant"), on=["campaign_id", "user_id"], how="inner")
 
 
 def _touches(events: DataFrame, campaigns: DataFrame) -> DataFrame:

@@ -49,7 +49,7 @@ class EntitySource(Section):
     """A file, folder or URI, or `package://<package>/<file>`."""
     zone: str = "UTC"
     """The zone that its times are told in."""
-    types: dict[str, RawType] = {}
+    types: dict[str, RawType] = Field(default_factory=dict)
     """Types that its own columns are read as, where an expression needs more than the text of a CSV."""
     columns: dict[str, str]
     """Canonical column to SQL expression over the source's columns; times as wall-clock time in `zone`."""
@@ -152,7 +152,9 @@ def _read(spark: SparkSession, source: EntitySource) -> DataFrame:
         return reader.load(path)
     except AnalysisException as fault:
         found = str(fault).splitlines()[0]
-        raise MissingInput(f"source {source.name}", found, f"{source.format} at {source.path}", "Deliver the file or mend `path`.") from None
+        raise MissingInput(
+            f"source {source.name}", found, f"{source.format} at {source.path}", "Deliver the file or mend `path`."
+        ) from None
     except PySparkException as fault:
         raise _unreadable(f"source {source.name}", fault) from None
 

@@ -13,9 +13,8 @@ from mapping_spark.recommend import dense_search, sparse_search
 from mapping_spark.recommend.best import Best, Ints
 from mapping_spark.recommend.dense_search import dense_best
 from mapping_spark.recommend.sparse_search import Sparse, sparse_best
-from .oracle import Matrix, brute_force
 
-COARSE = st.sampled_from([-1.0, 0.0, 0.5, 1.0])  # few values, so that ties abound
+from .oracle import Matrix, brute_force
 
 
 @st.composite

@@ -6,7 +6,6 @@ from pyspark.sql import functions as F
 
 from mapping_spark.tables import TABLES
 from mapping_spark.tables.contract import Check, Column, Table
-from mapping_spark.tables.frames import rows
 from mapping_spark.tables.quality import columns_of, duplicate_keys, split, violations
 
 PRICES = Table(

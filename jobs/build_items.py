@@ -1,0 +1,25 @@
+"""silver.items: the catalogue, from the declared reference tables."""
+
+from pyspark.sql import DataFrame
+
+from mapping_spark.ingest.entities import read_entities
+from mapping_spark.ingest.fingerprint import fingerprint
+from mapping_spark.job import Job, Replaces, Run
+from mapping_spark.tables.silver import ITEMS
+
+
+def rows(run: Run) -> DataFrame:
+    """Read, check and merge the sources that fill the table."""
+    return read_entities(run.spark, run.settings.sources.entities, ITEMS)
+
+
+JOB = Job(
+    name="build_items",
+    writes=(ITEMS,),
+    work=Replaces(ITEMS, rows),
+    config=("sources",),
+    fingerprint=lambda run: fingerprint(run.spark, run.settings.sources.entities, ITEMS),
+)
+
+if __name__ == "__main__":
+    JOB.main()

@@ -1,0 +1,18 @@
+"""Settings of the evaluation."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from mapping_spark.config import Section
+
+
+class EvaluationConfig(Section):
+    """What gold.model_metrics is made with."""
+
+    days: int = Field(default=31, ge=1)
+    """Business days from the as-of date on in which an interaction is relevant."""
+    ks: tuple[int, ...] = Field(default=(5, 10, 20), min_length=1)
+    """Cut-offs of the lists."""
+    n_replicates: int = Field(default=200, ge=20)
+    """Bootstrap replicates behind each 95 % interval."""

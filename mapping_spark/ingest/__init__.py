@@ -1,0 +1,1 @@
+"""Sources as they are declared; their records into bronze, their entities into silver."""
