@@ -9,9 +9,7 @@ from mapping_spark.tables.silver import EVENTS, INTERACTIONS, ITEM_IDS, USER_IDS
 
 def interactions(run: Run) -> DataFrame:
     """Fold the events of earlier business days."""
-    return build_interactions(
-        run.read(EVENTS), run.read(USER_IDS), run.read(ITEM_IDS), as_of=run.as_of, config=run.settings.interactions
-    )
+    return build_interactions(run.read(EVENTS), run.read(USER_IDS), run.read(ITEM_IDS), as_of=run.as_of, config=run.settings.interactions)
 
 
 JOB = Job(

@@ -51,6 +51,10 @@ class Run:
         version = self.versions[table.name]
         return self.store.read_or_empty(table, version) if table in self.job.rules else self.store.read(table, version)
 
+    def count(self, table: Table) -> int:
+        """Rows of a declared input at its pinned version, from Delta's file statistics."""
+        return self.store.count(table, self.versions[table.name])
+
 
 Transform = Callable[[Run], DataFrame]
 

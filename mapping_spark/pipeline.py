@@ -40,9 +40,7 @@ def open_environment(env: str, as_of: str | None, overrides: Sequence[str]) -> t
     return settings, date, store
 
 
-def run_all(
-    settings: Settings, as_of: dt.date, store: Store, jobs: Sequence[Job] | None = None, *, dry_run: bool = False
-) -> list[Outcome]:
+def run_all(settings: Settings, as_of: dt.date, store: Store, jobs: Sequence[Job] | None = None, *, dry_run: bool = False) -> list[Outcome]:
     """Run the jobs one after the other; stops at the first that fails."""
     outcomes: list[Outcome] = []
     chosen = all_jobs() if jobs is None else jobs

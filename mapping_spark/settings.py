@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from pydantic import ConfigDict, Field, SerializeAsAny, field_validator
 
@@ -21,6 +21,8 @@ from mapping_spark.models.base import ModelConfig
 from mapping_spark.models.registry import parse_configs
 from mapping_spark.recommend.settings import RecommendConfig
 from mapping_spark.tables.runs import content_hash
+
+Found = TypeVar("Found")
 
 
 class StoreConfig(Section):
@@ -95,7 +97,7 @@ def load_settings(env: str, overrides: Sequence[str] = ()) -> Settings:
     return validated(Settings, read_layers(conf_folder(), env, overrides), f"conf/{env}.yml over conf/base.yml")
 
 
-def _or_value_error(read: Any) -> Any:
+def _or_value_error(read: Callable[[], Found]) -> Found:
     """Let pydantic collect a `ConfigError` with the faults of the other sections."""
     try:
         return read()

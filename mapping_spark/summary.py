@@ -38,7 +38,9 @@ def show_accounting(store: Store) -> None:
     sums = store.read(EVENT_ACCOUNTING).groupBy("source").agg(*(F.sum(name).alias(name) for name in counts)).orderBy(F.desc("n_in"))
     found = [tuple(row) for row in sums.collect()]
     rows = [(*row, "yes" if row[1] == sum(row[2:]) else "NO") for row in found]
-    show("Events: in = clean + duplicate + quarantined + late", ("source", "in", "clean", "duplicate", "quarantined", "late", "equal"), rows)
+    show(
+        "Events: in = clean + duplicate + quarantined + late", ("source", "in", "clean", "duplicate", "quarantined", "late", "equal"), rows
+    )
     reasons = store.read(QUARANTINE).groupBy("source", "reason_codes", "reason").count().orderBy(F.desc("count"), "reason_codes").limit(10)
     show("Rejected, by reason (silver.quarantine)", ("source", "codes", "reason", "records"), [tuple(row) for row in reasons.collect()])
 
@@ -70,7 +72,9 @@ def show_recommendations(store: Store, as_of: dt.date) -> None:
     users = slice_.select("user_id").distinct().orderBy(F.xxhash64("user_id"), "user_id").limit(N_USERS_SHOWN)
     titles = store.read(ITEMS).select("item_id", F.initcap("title").alias("title"))
     shown = slice_.join(F.broadcast(users), on="user_id", how="inner").join(titles, on="item_id", how="left")
-    rows = shown.orderBy(F.xxhash64("user_id"), "user_id", "rank").select("user_id", "rank", "item_id", "title", "stage", "reason").collect()
+    rows = (
+        shown.orderBy(F.xxhash64("user_id"), "user_id", "rank").select("user_id", "rank", "item_id", "title", "stage", "reason").collect()
+    )
     blank = [("" if row.rank > 1 else row.user_id, *tuple(row)[1:]) for row in rows]
     title = f"Ten households, their first {N_ITEMS_SHOWN} of {CUT_OFF} recommendations (gold.recommendations)"
     show(title, ("user", "rank", "item", "title", "stage", "reason"), blank)
@@ -87,7 +91,7 @@ def show_campaigns(store: Store) -> None:
         roi = interval(row.roi, row.roi_low, row.roi_high, 2)
         rows.append((row.campaign_id, row.campaign_type, row.n_users, row.n_conversions, rate, per_user, f"{row.revenue:.0f}", roi))
     header = ("campaign", "type", "users", "redeemed", "redemption rate", "revenue per user", "revenue", "ROI")
-    note = "Unit cost of a send and gross margin are assumptions of conf/ (0.50 and 0.25). There is no control group: none of this is an effect."
+    note = "A send's cost and the gross margin are assumptions (conf/: 0.50, 0.25). There is no control group: none of this is an effect."
     show("Campaigns (gold.campaign_kpis), 95 % intervals from the stored sums", header, rows, note)
 
 

@@ -8,6 +8,7 @@ differences between models are paired. Cost is linear in users x replicates; onl
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -35,7 +36,11 @@ def bootstrap_means(values: DataFrame, *, by: Sequence[str], columns: Sequence[s
     if n_replicates < 0:
         raise ConfigError("bootstrap", f"n_replicates = {n_replicates}", "0 or more", "Use 200, or 0 for no interval.")
     means = _replicate_means(values, by, columns, n_replicates, seed)
-    return means.groupBy(*by).agg(*(_summary(name) for name in columns)).select(*by, F.inline(F.array(*columns)))
+    is_plain = F.col("replicate") == 0
+    ends = F.percentile(F.when(~is_plain, F.col("mean")), list(INTERVAL)).alias("ends")
+    plain = (F.max(F.when(is_plain, F.col("mean"))).alias("value"), F.max(F.when(is_plain, F.col("weight"))).alias("n_users"))
+    summary = means.groupBy(*by, "name").agg(*plain, ends)
+    return summary.select(*by, "name", "value", F.col("ends")[0].alias("ci_low"), F.col("ends")[1].alias("ci_high"), "n_users")
 
 
 def paired_difference(
@@ -56,37 +61,28 @@ def paired_difference(
 def poisson_weight(seed: int, user: Column, replicate: Column) -> Column:
     """How often a replicate draws a user, int: Poisson(1) by its inverse distribution function on a hash in [0, 1)."""
     uniform = F.shiftrightunsigned(F.xxhash64(F.lit(seed).cast("bigint"), user, replicate), 64 - _UNIFORM_BITS)
-    at_most = 0.0
-    weight = F
-    for drawn in range(_MAX_WEIGHT):
-        at_most += math.exp(-1) / math.factorial(drawn)
-        weight = weight.when(uniform < F.lit(int(at_most * 2**_UNIFORM_BITS)), drawn)
+    at_most = itertools.accumulate(math.exp(-1) / math.factorial(drawn) for drawn in range(_MAX_WEIGHT))
+    bounds = [int(probability * 2**_UNIFORM_BITS) for probability in at_most]
+    weight = F.when(uniform < bounds[0], 0)
+    for drawn, bound in enumerate(bounds[1:], start=1):
+        weight = weight.when(uniform < bound, drawn)
     return weight.otherwise(_MAX_WEIGHT)
 
 
 def _replicate_means(values: DataFrame, by: Sequence[str], columns: Sequence[str], n_replicates: int, seed: int) -> DataFrame:
-    """One row per (`by`, replicate): per column, the struct (mean, weight). Replicate 0 weighs every user 1: the plain mean."""
+    """One row per (`by`, replicate, name): the mean, and how many users it counts by weight.
+
+    Replicate 0 weighs every user 1: its mean is the plain one.
+    """
     replicates = F.explode(F.sequence(F.lit(0), F.lit(n_replicates))).alias("replicate")
     drawn = values.select(*by, "user_idx", *columns, replicates)
     poisson = poisson_weight(seed, F.col("user_idx"), F.col("replicate"))
     weighted = drawn.withColumn("weight", F.when(F.col("replicate") == 0, 1).otherwise(poisson))
-    return weighted.where("weight > 0").groupBy(*by, "replicate").agg(*(_weighted_mean(name) for name in columns))
+    wide = weighted.groupBy(*by, "replicate").agg(*(_weighted_mean(name) for name in columns))
+    return wide.select(*by, "replicate", F.inline(F.array(*columns)))
 
 
 def _weighted_mean(name: str) -> Column:
-    total = F.sum(F.col(name) * F.col("weight"))
-    weight = F.coalesce(F.sum(F.when(F.col(name).isNotNull(), F.col("weight"))), F.lit(0))
-    return F.struct(F.try_divide(total, weight).alias("mean"), weight.alias("weight")).alias(name)
-
-
-def _summary(name: str) -> Column:
-    """The group's row for one column: the mean of replicate 0, and the quantiles of the others."""
-    is_plain = F.col("replicate") == 0
-    ends = F.percentile(F.when(~is_plain, F.col(name)["mean"]), list(INTERVAL))
-    return F.struct(
-        F.lit(name).alias("name"),
-        F.max(F.when(is_plain, F.col(name)["mean"])).alias("value"),
-        ends[0].alias("ci_low"),
-        ends[1].alias("ci_high"),
-        F.max(F.when(is_plain, F.col(name)["weight"])).alias("n_users"),
-    ).alias(name)
+    weight = F.sum(F.when(F.col(name).isNotNull(), F.col("weight")).otherwise(0))
+    mean = F.try_divide(F.sum(F.col(name) * F.col("weight")), weight)
+    return F.struct(F.lit(name).alias("name"), mean.alias("mean"), weight.alias("weight")).alias(name)

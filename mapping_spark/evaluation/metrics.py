@@ -68,23 +68,31 @@ ACCURACY: Mapping[str, Callable[[Column, Column, int], Column]] = MappingProxyTy
 """Metrics of a user's list against what was relevant, by the name they carry in gold.model_metrics."""
 
 
-def novelty(rank: Column, n_item_users: Column, n_known_users: Column, k: int) -> Column:
-    """Mean self-information of a user's first k items, an aggregate over the rows of the list: mean of -log2(p), in bits.
+def self_information(n_item_users: Column, n_known_users: Column) -> Column:
+    """Surprise of an item, in bits: -log2(p), p = users who have the item before the date / all users known then.
 
-    p = users who have the item before the date / all users known then. An item that nobody has counts as if one user
-    had it, so the range is [0, log2(n_known_users)]. Null where no item ranks within k. Zhou et al. 2010 (PNAS 107:10).
+    An item that nobody has (0 or null) counts as if one user had it, so the range is [0, log2(n_known_users)].
     """
     holders = F.greatest(F.coalesce(n_item_users, F.lit(1)), F.lit(1))
-    return F.avg(F.when(rank <= k, F.log2(n_known_users / holders)))
+    return F.log2(n_known_users / holders)
+
+
+def novelty(places: Column, k: int) -> Column:
+    """Mean self-information of the first k items of a user's list, in bits; null where no item ranks within k.
+
+    `places`: array<struct<rank int, information double>>, each item once. Zhou et al. 2010 (PNAS 107:10), "surprisal".
+    """
+    first = F.filter(places, lambda place: place["rank"] <= k)
+    return F.try_divide(_total(first["information"]), F.size(first))
 
 
 def coverage(best_rank: Column, n_items: Column, k: int) -> Column:
     """Share of the catalogue that stands in at least one user's first k items, an aggregate over items: in [0, 1].
 
-    `best_rank`: the best rank a catalogue item has in any list. The catalogue is every item that interactions hold
-    before the date; null where it is empty. Ge, Delgado-Battenfeld and Jannach 2010 (catalog coverage).
+    One row per item of the catalogue that any list holds; `best_rank` is its best rank there, `n_items` the size of the
+    catalogue, the same in every row. Ge, Delgado-Battenfeld and Jannach 2010 (catalog coverage).
     """
-    return F.try_divide(F.count_if(best_rank <= k), n_items)
+    return F.count_if(best_rank <= k) / F.max(n_items)
 
 
 def _within(hit_ranks: Column, k: int) -> Column:

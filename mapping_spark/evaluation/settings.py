@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from pydantic import Field
 
 from mapping_spark.config import Section
@@ -16,3 +18,7 @@ class EvaluationConfig(Section):
     """Cut-offs of the lists."""
     n_replicates: int = Field(default=200, ge=20)
     """Bootstrap replicates behind each 95 % interval."""
+
+    def until(self, as_of: dt.date) -> dt.date:
+        """The day after the last one that counts."""
+        return as_of + dt.timedelta(days=self.days)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pyspark import StorageLevel
@@ -20,7 +20,7 @@ from mapping_spark.errors import QualityError
 from mapping_spark.events.canonical import REASONS, judge
 from mapping_spark.events.dedupe import CLEAN, DUPLICATE, LATE, OUTCOME, QUARANTINED, classify
 from mapping_spark.events.lookup import read_lookup
-from mapping_spark.events.reasons import in_words
+from mapping_spark.events.reasons import codes_of, in_words
 from mapping_spark.events.settings import CleaningConfig
 from mapping_spark.ingest.source import EventSource
 from mapping_spark.logs import LOGGER
@@ -40,7 +40,7 @@ class Account:
 
     counts: Counter[tuple[str, str]]
     latest: dt.date | None = None
-    """Latest business day among the clean events."""
+    """Latest business day of the source's clean events so far."""
 
     def n(self, outcome: str) -> int:
         """Records with this outcome."""
@@ -71,50 +71,116 @@ def clean_pending(store: Store, sources: Sequence[EventSource], config: Cleaning
     return accounts
 
 
-def _clean_source(store: Store, source: EventSource, config: CleaningConfig) -> Account:
-    accounts = store.read(EVENT_ACCOUNTING).where(F.col("source") == source.name)
-    done = accounts.agg(F.max("batch_id"), F.max("max_event_date")).collect()[0]
-    of_source = store.read(RAW_EVENTS).where(F.col("source") == source.name)
-    fresh = of_source if done[0] is None else of_source.where(F.col("batch_id") > done[0])
-    pending = sorted(row["batch_id"] for row in fresh.select("batch_id").distinct().collect())
-    lookup = read_lookup(store.spark, source, config) if pending else None
-    latest, counts = done[1], Counter[tuple[str, str]]()
-    for batch_id in pending:
-        candidates = judge(of_source.where(F.col("batch_id") == batch_id), source, config, lookup)
-        account = _clean_batch(store, source, candidates, _Batch(source.name, batch_id, latest, config.window_days))
-        latest = max((day for day in (latest, account.latest) if day), default=None)
-        counts += account.counts
-    return Account(counts, latest)
-
-
 @dataclass(frozen=True)
 class _Batch:
-    """One batch: its source, its number, the latest business day of the source before it, the window."""
+    """One batch of bronze: its source, its number, and the source's latest business day before it."""
 
-    source: str
+    source: EventSource
     batch_id: int
     latest: dt.date | None
-    window_days: int
+    config: CleaningConfig
 
     @property
     def late_before(self) -> dt.date | None:
-        """Events of earlier business days are late; the first batch of a source has none."""
-        return None if self.latest is None else self.latest - dt.timedelta(days=self.window_days)
+        """Events of earlier business days are late; a source's first batch has none."""
+        return None if self.latest is None else self.latest - dt.timedelta(days=self.config.window_days)
 
     def of_others(self, table: DataFrame) -> DataFrame:
-        """Rows that this batch has not written itself, before it was killed and run again."""
-        return table.where(~((F.col("source") == self.source) & (F.col("batch_id") == self.batch_id)))
+        """Rows but for those that this batch has written itself, before it was killed and run again."""
+        return table.where(~((F.col("source") == self.source.name) & (F.col("batch_id") == self.batch_id)))
 
 
-def _clean_batch(store: Store, candidates: DataFrame, source: EventSource, batch: _Batch) -> Account:
-    known = batch.of_others(_reachable(store.read(EVENTS), candidates, batch))
-    known_late = batch.of_others(store.read(LATE_EVENTS))
-    outcomes = classify(candidates, known, known_late, late_before=batch.late_before, window_days=batch.window_days)
-    outcomes = outcomes.persist(StorageLevel.MEMORY_AND_DISK)  # read by the account and by each write
+def _clean_source(store: Store, source: EventSource, config: CleaningConfig) -> Account:
+    accounted = store.read(EVENT_ACCOUNTING).where(F.col("source") == source.name)
+    last, latest = accounted.agg(F.max("batch_id"), F.max("max_event_date")).collect()[0]
+    of_source = store.read(RAW_EVENTS).where(F.col("source") == source.name)
+    fresh = of_source if last is None else of_source.where(F.col("batch_id") > last)
+    pending = sorted(row["batch_id"] for row in fresh.select("batch_id").distinct().collect())
+    lookup = read_lookup(store.spark, source, config) if pending else None
+    counts: Counter[tuple[str, str]] = Counter()
+    for batch_id in pending:
+        batch = _Batch(source, batch_id, latest, config)
+        candidates = judge(of_source.where(F.col("batch_id") == batch_id), source, config, lookup)
+        account = _clean_batch(store, batch, candidates)
+        counts.update(account.counts)
+        latest = account.latest
+    return Account(counts, latest)
+
+
+def _clean_batch(store: Store, batch: _Batch, candidates: DataFrame) -> Account:
+    known = _reachable(batch.of_others(store.read(EVENTS)), candidates, batch).select("event_id", "event_date")
+    known_late = batch.of_others(store.read(LATE_EVENTS)).select("event_id")
+    outcomes = classify(candidates, known, known_late, late_before=batch.late_before, window_days=batch.config.window_days)
+    outcomes = outcomes.persist(StorageLevel.MEMORY_AND_DISK)  # read by the account and by every write
     try:
-        account = _account(outcomes)
-        _write(store, outcomes, account, batch)
+        account = _account(outcomes, batch.latest)
+        _write(store, batch, outcomes, account)
     finally:
         outcomes.unpersist()
-    LOGGER.info("cleaned", extra={"source": batch.source, "batch_id": batch.batch_id, "n_in": account.n_in, "n_clean": account.n(CLEAN)})
+    LOGGER.info("cleaned", extra={"source": batch.source.name, "batch_id": batch.batch_id, "n_in": account.n_in})
     return account
+
+
+def _reachable(events: DataFrame, candidates: DataFrame, batch: _Batch) -> DataFrame:
+    """Events on the business days that the batch's window can reach, so that the cost of a day stays that of a window."""
+    window = dt.timedelta(days=batch.config.window_days)
+    if batch.late_before is not None:  # nothing earlier than that is compared with events
+        return events.where(F.col("event_date") >= F.lit(batch.late_before - window))
+    if events.isEmpty():
+        return events
+    # Once in a source's life: its first batch, where other sources have already written.
+    first, last = candidates.where(F.col(REASONS) == "").agg(F.min("event_date"), F.max("event_date")).collect()[0]
+    return events.where(F.col("event_date").between(first - window, last + window)) if first else events.limit(0)
+
+
+def _account(outcomes: DataFrame, latest: dt.date | None) -> Account:
+    """Count in one pass; the groups are the few combinations of reasons that occur."""
+    clean_date = F.when(F.col(OUTCOME) == CLEAN, F.col("event_date"))
+    groups = outcomes.groupBy(OUTCOME, REASONS).agg(F.count(F.lit(1)).alias("n"), F.max(clean_date).alias("latest")).collect()
+    days = [row["latest"] for row in groups if row["latest"]] + ([latest] if latest else [])
+    return Account(Counter({(row[OUTCOME], row[REASONS]): row["n"] for row in groups}), max(days, default=None))
+
+
+def _write(store: Store, batch: _Batch, outcomes: DataFrame, account: Account) -> None:
+    """Write what there is, the account last."""
+    rejected = outcomes.where(F.col(OUTCOME) == QUARANTINED)
+    words = in_words(F.col(REASONS), codes_of(batch.source.columns))
+    # One task per range of days, so that a day is few files and a big day is several.
+    by_day = outcomes.where(F.col(OUTCOME) == CLEAN).hint("rebalance", "event_date")
+    parts = (
+        (QUARANTINE, QUARANTINED, rejected.withColumn("reason", words)),
+        (LATE_EVENTS, LATE, outcomes.where(F.col(OUTCOME) == LATE)),
+        (EVENTS, CLEAN, by_day),
+    )
+    for table, outcome, frame in parts:
+        if account.n(outcome):
+            store.append_once(table, frame, writer=f"clean/{batch.source.name}", sequence=batch.batch_id)
+    row = dict(
+        source=batch.source.name,
+        batch_id=batch.batch_id,
+        n_in=account.n_in,
+        n_clean=account.n(CLEAN),
+        n_duplicate=account.n(DUPLICATE),
+        n_quarantined=account.n(QUARANTINED),
+        n_late=account.n(LATE),
+        max_event_date=account.latest,
+    )
+    store.insert_new(EVENT_ACCOUNTING, rows(store.spark, EVENT_ACCOUNTING, row))
+
+
+def _refuse_poor(accounts: Mapping[str, Account], config: CleaningConfig) -> None:
+    """Raise where a source's rejected share is above the limit, naming its leading reasons."""
+    poor = {name: a for name, a in accounts.items() if a.n(QUARANTINED) > config.max_quarantined_share * a.n_in}
+    found = [
+        f"{name}: {a.n(QUARANTINED):,} of {a.n_in:,} records rejected ("
+        + ", ".join(f"{code} {n:,}" for code, n in sorted(a.reasons().items(), key=lambda item: (-item[1], item[0]))[:3])
+        + ")"
+        for name, a in poor.items()
+    ]
+    if found:
+        raise QualityError(
+            "cleaning",
+            "; ".join(found),
+            f"at most {config.max_quarantined_share:.1%} of a source",
+            f"All is written and accounted for; look at {QUARANTINE.name}, then mend the source or the limit.",
+        )

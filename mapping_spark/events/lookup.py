@@ -9,9 +9,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from mapping_spark.errors import ContractError, MissingInput
-from mapping_spark.events.canonical import read_columns
+from mapping_spark.events.canonical import KEY, bounds
 from mapping_spark.events.parse import RAW, parse
 from mapping_spark.events.settings import CleaningConfig
+from mapping_spark.events.typed import typed_columns
 from mapping_spark.ingest.paths import resolve_path
 from mapping_spark.ingest.source import EventSource
 from mapping_spark.ingest.stream import IngestConfig, delivered
@@ -37,12 +38,11 @@ def read_lookup(spark: SparkSession, source: EventSource, config: CleaningConfig
         raise MissingInput(where, f"no file with records at {path}", f"{lookup.format} files", "Deliver them or mend `path`.")
     frame, _ = delivered(spark, declared, files, IngestConfig(sampled_records=0))
     rows = parse(frame, list(lookup.raw_columns), lookup.format, max_bytes=config.max_record_bytes, max_nesting=config.max_nesting)
-    key = F.trim(F.col(RAW)[lookup.on]).alias("__key")
-    # Dates of an entity have no arrival that they could lie after.
-    columns = read_columns(F.col(RAW), source, lookup.columns, F.lit(dt.datetime(9999, 1, 1)), config)
-    entities = rows.where(F.col(RAW).isNotNull()).select(key, *columns)
-    repeated = entities.groupBy("__key").count().where("count > 1").orderBy("__key").head()
+    keyed = rows.where(F.col(RAW).isNotNull()).select(F.trim(F.col(RAW)[lookup.key]).alias(KEY), RAW)
+    never = F.lit(dt.datetime(9999, 1, 1))  # an entity has no arrival that its dates could lie after
+    entities = typed_columns(keyed, lookup.columns, source.zone, bounds(never, config))
+    repeated = entities.groupBy(KEY).count().where("count > 1").orderBy(KEY).head()
     if repeated:
-        found = f"{lookup.on} = {repeated['__key']!r} in {repeated['count']} rows"
+        found = f"{lookup.key} = {repeated[KEY]!r} in {repeated['count']} rows"
         raise ContractError(where, found, "each key once", "Mend the file: a record would become several events.")
     return entities

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from mapping_spark.ingest.source import CANONICAL
+
 CODE_OF_CHECK = {
     "known_event_type": "unknown_event_type",
     "quantity_positive": "quantity_not_positive",
@@ -52,6 +54,12 @@ def sentence(code: str) -> str:
         return SENTENCES[code]
     matches = ((pattern.fullmatch(code), text) for pattern, text in _PATTERNS)
     return next((text.format(match[1]) for match, text in matches if match), code)
+
+
+def codes_of(raw_columns: Iterable[str]) -> set[str]:
+    """Every code that can stand against a record of a source with these raw columns."""
+    faults = ("missing", "negative", "not_finite", "overflow", "unparsable")
+    return {*SENTENCES, *(f"bad_type_{name}" for name in raw_columns), *(f"{name}_{fault}" for name in CANONICAL for fault in faults)}
 
 
 def in_words(codes: Column, known: Iterable[str]) -> Column:

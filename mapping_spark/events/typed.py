@@ -1,103 +1,124 @@
-"""Raw text to a typed value by the declared raw type, and the reason code where the text does not have that type.
+"""Raw text to a typed value by the declared raw type, and the fault where the text does not have that type.
 
-Nothing here raises on bad text: the value is null and the reason says why. Blank text is null without a reason.
+Nothing here raises on bad text: the value is null and `__fault:<name>` says why. Blank text is null without a fault.
+The work is done in three selects, each of which reads the columns of the one before: Spark evaluates a column that is
+named twice once, but an expression that is written twice, twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-from pyspark.sql import Column
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from mapping_spark.events.parse import RAW
 from mapping_spark.ingest.source import RawType
 
-NUMBER_FAULTS = ("not_finite", "overflow")
-_MICROS = {"epoch_s": 1e6, "epoch_ms": 1e3, "epoch_us": 1.0, "epoch_ns": 1e-3}
-_LAST_MICROS = 253_402_300_799_999_999  # the end of the year 9999, Spark's last
-_DATE = r"^\d{4}-\d{2}-\d{2}"
-_DATE_ONLY_OR_TIME = _DATE + r"([T ].*)?$"
-_HAS_ZONE = r"\d:\d\d[\d:.]*\s*[A-Za-z+\-\[]"  # letters or a sign after the time of day
-_SUFFIXED = r"[dDxX]|\d[fF]$"  # Java's 1.5d, 0x1p3 and 1f, which no source means
-_NOT_AN_ID = r'^(?:[+-]?\d+\.\d*(?:[eE][+-]?\d+)?|(?i:true|false)|"?(?:NaN|[+-]?Infinity)"?|\[.*\]|\{\s*(?:\}|".*))$'
-_INTEGER = r"^[+-]?\d+$"
+_MICROS_PER = {"epoch_s": 1e6, "epoch_ms": 1e3, "epoch_us": 1.0, "epoch_ns": 1e-3}
+_LAST_MICROS = 253_402_300_799_999_999.0  # the end of the year 9999, Spark's last
+_DATE_OR_TIME = r"^\d{4}-\d{2}-\d{2}([T ].*)?$"  # Spark would take a bare time of day for today
+_NAMES_ZONE = r"\d:\d\d[\d:.]*\s*[A-Za-z+\-\[]"  # letters or a sign after the time of day
+_JAVA_ONLY = r"[xX]|[\d.][dDfF]$"  # 0x1p3, 1.5d and 1f, which Spark's cast accepts and no source means
 
 
-class Typed(NamedTuple):
-    """A typed value and the fault that made it null (null where there is none)."""
-
-    value: Column
-    fault: Column
-
-
-class Window(NamedTuple):
-    """The times that an event may have."""
+class Bounds(NamedTuple):
+    """The times that an event may have, both ends included."""
 
     earliest: Column
     latest: Column
 
 
-def typed(raw: Column, raw_type: RawType, zone: str) -> Typed:
-    """The value of a raw text. Faults: `bad_type`, `not_finite`, `overflow`, `unparsable`.
+def typed_columns(frame: DataFrame, types: Mapping[str, RawType], zone: str, bounds: Bounds, judged: Collection[str] = ()) -> DataFrame:
+    """Replace the struct `__raw` of texts by one column per name in its type, and `__fault:<name>` for all but text.
 
-    Times without a zone are taken in `zone` and become UTC; dates stay dates.
+    Faults: `bad_type`, `not_finite`, `overflow`, `unparsable`, and for the epochs named in `judged` `wrong_unit`: outside
+    `bounds`, but within them in another unit. Text is trimmed. Times that name no zone are taken in `zone`; times
+    become UTC, dates stay dates.
     """
-    text = F.nullif(F.trim(raw), F.lit(""))
+    kept = [F.col(f"`{name}`") for name in frame.columns if name != RAW]
+    texts = frame.select(*kept, *(_text(F.col(RAW)[name], raw_type).alias(f"__text:{name}") for name, raw_type in types.items()))
+    parsed = texts.select("*", *(_parsed(_at("text", name), raw_type, zone).alias(f"__parsed:{name}") for name, raw_type in types.items()))
+    values = [_value(_at("parsed", name), raw_type).alias(name) for name, raw_type in types.items()]
+    faulty = {name: raw_type for name, raw_type in types.items() if can_be_faulty(raw_type)}
+    faults = [_fault(name, raw_type, bounds if name in judged else None).alias(fault_name(name)) for name, raw_type in faulty.items()]
+    return parsed.select(*kept, *values, *faults)
+
+
+def can_be_faulty(raw_type: RawType) -> bool:
+    """Whether some text is no value of the type."""
+    return raw_type != "string"
+
+
+def fault_name(name: str) -> str:
+    """The column that holds the fault of a raw column."""
+    return f"__fault:{name}"
+
+
+def _at(step: str, name: str) -> Column:
+    return F.col(f"`__{step}:{name}`")
+
+
+def _text(raw: Column, raw_type: RawType) -> Column:
+    # The JSON parser leaves quotes around NaN and Infinity.
+    return F.nullif(F.trim(raw) if raw_type == "string" else F.btrim(raw, F.lit(' "')), F.lit(""))
+
+
+def _parsed(text: Column, raw_type: RawType, zone: str) -> Column:
+    """The text as far as it can be read: numbers as double (infinite and NaN too), epochs as microseconds."""
     if raw_type == "string":
-        return Typed(text, F.lit(None).cast("string"))
-    if raw_type in ("bigint", "double", "decimal(18,4)"):
-        return _number(text, raw_type)
-    if raw_type == "boolean":
-        return _or_fault(text, text.try_cast("boolean"), "bad_type")
+        return text
+    if raw_type == "double":
+        return F.when(~text.rlike(_JAVA_ONLY), text.try_cast("double"))
+    if raw_type == "bigint":  # 2.0 is an integer too
+        number = text.try_cast("decimal(38,6)")
+        return F.when(number == F.floor(number), number.try_cast("bigint"))
     if raw_type == "date":
-        return _or_fault(text, F.when(text.rlike(_DATE_ONLY_OR_TIME), F.substring(text, 1, 10).try_cast("date")), "unparsable")
+        return F.when(text.rlike(_DATE_OR_TIME), F.substring(text, 1, 10).try_cast("date"))
     if raw_type == "timestamp":
-        return _or_fault(text, F.when(text.rlike(_DATE_ONLY_OR_TIME), _in_utc(text, zone)), "unparsable")
-    micros = text.try_cast("double") * F.lit(_MICROS[raw_type])
-    in_calendar = F.abs(micros) <= F.lit(float(_LAST_MICROS))
-    return _or_fault(text, F.when(in_calendar, F.timestamp_micros(F.round(micros).try_cast("bigint"))), "unparsable")
+        return F.when(text.rlike(_DATE_OR_TIME), _in_utc(text, zone))
+    if raw_type.startswith("epoch_"):
+        return text.try_cast("double") * F.lit(_MICROS_PER[raw_type])
+    return text.try_cast(raw_type)
 
 
-def id_fault(raw: Column) -> Column:
-    """`id_not_text_or_integer` or `id_out_of_range` for the raw text of an id; null for a good one."""
-    text = F.trim(raw)
-    beyond = text.rlike(_INTEGER) & text.try_cast("bigint").isNull()
-    judged = F.when(text.rlike(_NOT_AN_ID), F.lit("id_not_text_or_integer")).when(beyond, F.lit("id_out_of_range"))
-    return F.when(text.try_cast("bigint").isNull(), judged)
+def _value(parsed: Column, raw_type: RawType) -> Column:
+    if raw_type == "double":
+        return F.when(F.abs(parsed) < F.lit(float("inf")), parsed)
+    if raw_type.startswith("epoch_"):
+        return F.when(F.abs(parsed) <= F.lit(_LAST_MICROS), F.timestamp_micros(F.round(parsed).try_cast("bigint")))
+    return parsed
 
 
-def is_in_another_unit(raw: Column, raw_type: RawType, window: Window) -> Column:
-    """Whether an epoch lies outside `window` in its declared unit, but inside it in another one."""
-    number = F.trim(raw).try_cast("double")
-    lowest, highest = (F.unix_micros(bound).cast("double") for bound in window)
+def _fault(name: str, raw_type: RawType, bounds: Bounds | None) -> Column:
+    text, parsed = _at("text", name), _at("parsed", name)
+    if raw_type == "double":
+        found = F.when(parsed.isNull(), F.lit("bad_type")).when(~(F.abs(parsed) < F.lit(float("inf"))), F.lit("not_finite"))
+    elif raw_type == "decimal(18,4)":
+        number = text.try_cast("double")
+        is_finite = F.abs(number) < F.lit(float("inf"))
+        why = F.when(number.isNull(), F.lit("bad_type")).when(is_finite, F.lit("overflow")).otherwise(F.lit("not_finite"))
+        found = F.when(parsed.isNull(), why)
+    elif raw_type.startswith("epoch_"):
+        found = F.when(parsed.isNull() | ~(F.abs(parsed) <= F.lit(_LAST_MICROS)), F.lit("unparsable"))
+        found = F.when(_is_in_another_unit(parsed, raw_type, bounds), F.lit("wrong_unit")).otherwise(found) if bounds else found
+    else:
+        found = F.when(parsed.isNull(), F.lit("unparsable" if raw_type in ("date", "timestamp") else "bad_type"))
+    return F.when(text.isNotNull(), found)
+
+
+def _is_in_another_unit(micros: Column, raw_type: RawType, bounds: Bounds) -> Column:
+    """Whether an epoch is out of bounds in its declared unit, but would be within them in another one."""
+    lowest, highest = (F.unix_micros(bound).cast("double") for bound in bounds)
 
     def fits(unit: str) -> Column:
-        return (number * F.lit(_MICROS[unit])).between(lowest, highest)
+        return (micros * F.lit(_MICROS_PER[unit] / _MICROS_PER[raw_type])).between(lowest, highest)
 
-    others = [fits(unit) for unit in _MICROS if unit != raw_type]
-    return F.coalesce(~fits(raw_type) & (others[0] | others[1] | others[2]), F.lit(False))
-
-
-def _number(text: Column, raw_type: RawType) -> Typed:
-    plain = F.btrim(text, F.lit('"'))  # the parser leaves quotes around NaN and Infinity
-    number = F.when(~plain.rlike(_SUFFIXED), plain.try_cast("double"))
-    finite = F.when(~F.isnan(number) & (F.abs(number) < F.lit(float("inf"))), number)
-    exact: dict[str, Callable[[], Column]] = {
-        "double": lambda: finite,
-        "bigint": lambda: F.coalesce(text.try_cast("bigint"), F.when(finite == F.floor(finite), finite.try_cast("bigint"))),
-        "decimal(18,4)": lambda: F.when(finite.isNotNull(), plain.try_cast("decimal(18,4)")),
-    }
-    value = exact[raw_type]()
-    fault = F.when(number.isNull(), F.lit("bad_type")).when(finite.isNull(), F.lit("not_finite"))
-    fault = fault.otherwise(F.lit("bad_type" if raw_type == "bigint" else "overflow"))
-    return Typed(value, F.when(text.isNotNull() & value.isNull(), fault))
-
-
-def _or_fault(text: Column, value: Column, fault: str) -> Typed:
-    return Typed(value, F.when(text.isNotNull() & value.isNull(), F.lit(fault)))
+    others = [fits(unit) for unit in _MICROS_PER if unit != raw_type]
+    return ~fits(raw_type) & (others[0] | others[1] | others[2])
 
 
 def _in_utc(text: Column, zone: str) -> Column:
     moment = text.try_cast("timestamp")  # the session's zone is UTC
-    return moment if zone == "UTC" else F.when(text.rlike(_HAS_ZONE), moment).otherwise(F.to_utc_timestamp(moment, zone))
+    return moment if zone == "UTC" else F.when(text.rlike(_NAMES_ZONE), moment).otherwise(F.to_utc_timestamp(moment, zone))

@@ -21,7 +21,7 @@ class InteractionsConfig(Section):
     event_weights: dict[str, float] = Field({"purchase": 1.0}, min_length=1)
     """Weight of one event by type; a type that is not named is not a choice and is left out."""
 
-    half_life_days: float | None = Field(60.0, gt=0)
+    half_life_days: float | None = Field(90.0, gt=0)
     """Days after which an event counts half; null counts all events alike."""
 
     max_events_per_user: int = Field(20_000, ge=1)

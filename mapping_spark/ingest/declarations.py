@@ -42,10 +42,10 @@ def _load(folder: Path, name: str) -> EventSource | EntitySource:
         raise ConfigError(f"source {name}", f"no {folder.name}/{name}.yml", f"one of {known}", "Declare it or mend the name.")
     raw = read_yaml(path)
     kind = raw.get("kind")
-    model = EventSource if kind == "events" else EntitySource
+    model: type[EventSource] | type[EntitySource] = EventSource if kind == "events" else EntitySource
     if kind != "events" and kind not in ENTITY_TABLES:
         raise ConfigError(f"source {name}", f"kind {kind!r}", f"events or one of {sorted(ENTITY_TABLES)}", "Mend the kind.")
-    source: EventSource | EntitySource = validated(model, raw, f"source {name}")
+    source = validated(model, raw, f"source {name}")
     if source.name != name:
         raise ConfigError(f"source {name}", f"the name {source.name!r}", "the file's name", "Rename one of them.")
     return source

@@ -12,13 +12,15 @@ from functools import reduce
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
+from py4j.protocol import Py4JJavaError
 from pydantic import Field, StringConstraints, field_validator, model_validator
 from pyspark.errors import AnalysisException, ParseException, PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from mapping_spark.config import Section
-from mapping_spark.errors import ConfigError, ContractError, MissingInput, SchemaDrift
+from mapping_spark.errors import ConfigError, ContractError, MappingSparkError, MissingInput, SchemaDrift
+from mapping_spark.ingest.ids import CONTROL_CHARACTERS, canonical_id
 from mapping_spark.ingest.paths import resolve_path
 from mapping_spark.tables import contract, silver
 from mapping_spark.tables.contract import Table
@@ -107,16 +109,16 @@ def build_users(user_ids: DataFrame, declared: DataFrame, config: UsersConfig) -
 def read_entities(spark: SparkSession, sources: Sequence[EntitySource], table: Table) -> DataFrame:
     """Rows of `table` from all `sources` that fill it; rows that are identical in every column are one row.
 
-    Text keys are trimmed. No source gives no rows. Raises `MissingInput` (no file), `SchemaDrift` (a column that an
+    Keys take the canonical form of an id. No source gives no rows. Raises `MissingInput` (no file), `SchemaDrift` (a column that an
     expression reads is gone), `ConfigError` (an expression is not SQL), `ContractError` (rows that break the contract,
     cannot be read or repeat a key, with counts): in each case nothing has been written.
     """
-    frames = [_typed(spark, source) for source in sources if source.table is table]
-    if not frames:
+    filling = [source for source in sources if source.table is table]
+    if not filling:
         return empty(spark, table)
     # Not a repair of a join: the declared meaning of a delivery that lists a row twice (one product on two coupons).
-    merged = reduce(DataFrame.unionByName, frames).distinct()
-    _refuse_broken(merged, table, [source.name for source in sources])
+    merged = reduce(DataFrame.unionByName, [_typed(spark, source) for source in filling]).distinct()
+    _refuse_broken(merged, table, [source.name for source in filling])
     return conform(merged, table)
 
 
@@ -127,17 +129,19 @@ def _typed(spark: SparkSession, source: EntitySource) -> DataFrame:
         return empty(spark, source.table).withColumn(REASONS, F.array().cast("array<string>"))
     gone = sorted(set(source.types) - set(raw.columns))
     if gone:
-        raise _drift(source, raw, f"no {', '.join(gone)}")
+        raise _drift(f"source {source.name}", raw, f"no {', '.join(gone)}")
     own = {name: F.col(_quoted(name)) for name in raw.columns}
     raw = _cast(raw.withColumn(REASONS, F.array().cast("array<string>")), own, source.types, keep=list(raw.columns))
-    canonical = {column.name: _expression(source, column.name) for column in source.table.columns}
+    types = {column.name: column.type for column in source.table.columns}
+    expressions = {name: F.expr(source.columns.get(name, "NULL")) for name in types}
     try:
-        typed = _cast(raw, canonical, {column.name: column.type for column in source.table.columns})
-    except AnalysisException as fault:
-        raise _drift(source, raw.drop(REASONS), str(fault).splitlines()[0]) from None
+        typed = _cast(raw, expressions, types)
+    except AnalysisException:
+        raise _wrong_expression(source, raw.drop(REASONS), types) from None
     times = {c.name: F.to_utc_timestamp(c.name, source.zone) for c in source.table.columns if c.type == "timestamp"}
-    keys = {name: F.expr(f"nullif(trim(`{name}`), '')") for name in source.table.primary_key}
-    return typed.withColumns(times | keys)
+    keys = {name: canonical_id(F.col(name)) for name in source.table.primary_key}
+    odd = F.when(F.concat_ws("", *keys.values()).rlike(CONTROL_CHARACTERS), F.array(F.lit("control_characters")))
+    return typed.withColumns(times | keys | {REASONS: F.array_union(REASONS, F.coalesce(odd, F.array().cast("array<string>")))})
 
 
 def _read(spark: SparkSession, source: EntitySource) -> DataFrame:
@@ -151,20 +155,23 @@ def _read(spark: SparkSession, source: EntitySource) -> DataFrame:
     try:
         return reader.load(path)
     except AnalysisException as fault:
-        found = str(fault).splitlines()[0]
-        raise MissingInput(
-            f"source {source.name}", found, f"{source.format} at {source.path}", "Deliver the file or mend `path`."
-        ) from None
-    except PySparkException as fault:
+        where, expected = f"source {source.name}", f"{source.format} at {source.path}"
+        raise MissingInput(where, _first_line(fault), expected, "Deliver the file or mend `path`.") from None
+    except (PySparkException, Py4JJavaError) as fault:
         raise _unreadable(f"source {source.name}", fault) from None
 
 
-def _expression(source: EntitySource, name: str) -> Column:
-    sql = source.columns.get(name, "NULL")
-    try:
-        return F.expr(sql)
-    except ParseException:
-        raise ConfigError(f"source {source.name}, columns.{name}", repr(sql), "a SQL expression", "Mend the declaration.") from None
+def _wrong_expression(source: EntitySource, raw: DataFrame, types: dict[str, str]) -> MappingSparkError:
+    """The first expression that does not fit the source's columns, told apart from one that is not SQL."""
+    for name, sql in source.columns.items():
+        where = f"source {source.name}, columns.{name}"
+        try:
+            raw.select(F.expr(sql).try_cast(types[name]))
+        except ParseException:
+            return ConfigError(where, repr(sql), "a SQL expression", "Mend the declaration.")
+        except AnalysisException as fault:
+            return _drift(where, raw, f"{sql!r} fails: {_first_line(fault)}")
+    return _drift(f"source {source.name}", raw, "an expression that fails")
 
 
 def _cast(frame: DataFrame, columns: dict[str, Column], types: dict[str, str], keep: Sequence[str] = ()) -> DataFrame:
@@ -187,7 +194,7 @@ def _refuse_broken(frame: DataFrame, table: Table, sources: Sequence[str]) -> No
     try:
         broken = judged.groupBy("reason").count().orderBy("reason").collect()
         repeated = duplicate_keys(frame, table).agg(F.count(F.lit(1)).alias("keys"), F.min(key).alias("example")).collect()[0]
-    except PySparkException as fault:
+    except (PySparkException, Py4JJavaError) as fault:
         raise _unreadable(where, fault) from None
     found = [f"{row['reason']} in {row['count']} rows" for row in broken]
     if repeated["keys"]:
@@ -197,14 +204,19 @@ def _refuse_broken(frame: DataFrame, table: Table, sources: Sequence[str]) -> No
         raise ContractError(where, "; ".join(found), "rows that keep every rule and each key once", fix)
 
 
-def _drift(source: EntitySource, raw: DataFrame, found: str) -> SchemaDrift:
+def _drift(where: str, raw: DataFrame, found: str) -> SchemaDrift:
     expected = "the columns that its declaration reads"
-    return SchemaDrift(f"source {source.name}", f"{found} (columns found: {raw.columns})", expected, "Mend the file or the declaration.")
+    return SchemaDrift(where, f"{found} (columns found: {raw.columns})", expected, "Mend the file or the declaration.")
 
 
 def _unreadable(where: str, fault: Exception) -> ContractError:
-    first = str(fault).splitlines()[0]
-    return ContractError(where, f"a record that cannot be read: {first}", "whole records", "Mend the file; nothing was written.")
+    found = f"a record that cannot be read: {_first_line(fault)}"
+    return ContractError(where, found, "whole records", "Mend the file; nothing was written.")
+
+
+def _first_line(fault: Exception) -> str:
+    message = str(fault.java_exception.getMessage()) if isinstance(fault, Py4JJavaError) else str(fault)
+    return next((line for line in message.splitlines() if line), "")
 
 
 def _quoted(name: str) -> str:

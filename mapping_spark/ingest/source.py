@@ -44,7 +44,7 @@ class Lookup(Section):
     """Folder, file or glob, like the source's own."""
     format: Format
     """How its files are written."""
-    on: str
+    key: str
     """The column, of this name on both sides, that records and entities share; unique in the entity file."""
     columns: dict[str, RawType]
     """Columns taken from it, with their raw types."""
@@ -52,7 +52,7 @@ class Lookup(Section):
     @property
     def raw_columns(self) -> dict[str, RawType]:
         """The columns that are read from the file."""
-        return {self.on: "string", **self.columns}
+        return {self.key: "string", **self.columns}
 
 
 class EventSource(Section):
@@ -113,8 +113,8 @@ class EventSource(Section):
         faults = [f"column {name!r} is declared twice (SQL ignores case)" for name in names if lowered.count(name.lower()) > 1]
         faults += [f"column {name!r} begins with two underscores" for name in names if name.startswith("__")]
         faults += [f"column {name!r} holds a backtick" for name in names if "`" in name]
-        if self.lookup and self.lookup.on not in self.columns:
-            faults.append(f"lookup.on = {self.lookup.on!r} is no column of the source{_near(self.lookup.on, self.columns)}")
+        if self.lookup and self.lookup.key not in self.columns:
+            faults.append(f"lookup.key = {self.lookup.key!r} is no column of the source{_near(self.lookup.key, self.columns)}")
         if faults:
             raise ValueError("; ".join(faults))
         return self
@@ -129,7 +129,7 @@ class EventSource(Section):
 
     def used_columns(self) -> tuple[str, ...]:
         """Raw columns that an expression or the lookup reads; the others are not parsed."""
-        used = {name for canonical in self.event for name in self.references(canonical)} | ({self.lookup.on} if self.lookup else set())
+        used = {name for canonical in self.event for name in self.references(canonical)} | ({self.lookup.key} if self.lookup else set())
         return tuple(name for name in self.columns if name in used)
 
     def references(self, canonical: str) -> tuple[str, ...]:

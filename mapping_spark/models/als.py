@@ -112,7 +112,7 @@ def ensure_checkpoint_dir(frame: DataFrame, directory: str | None) -> None:
     context = frame.sparkSession.sparkContext
     if context.getCheckpointDir() is not None:
         return
-    if directory is None and not context.master.startswith("local"):
+    if directory is None and not (context.master or "").startswith("local"):
         raise EnvironmentFault(
             "model als",
             f"no checkpoint directory on {context.master}",

@@ -10,17 +10,19 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from mapping_spark.features.fixed_point import fixed_point_sum
-from mapping_spark.models.base import ModelConfig, Reach
+from mapping_spark.models.base import ModelConfig
 
 
 class HybridConfig(ModelConfig):
     """Whose lists count how much, for whom."""
 
-    history_from: tuple[int, ...] = Field((0,), min_length=1)
+    history_from: tuple[int, ...] = Field((0, 50, 201), min_length=1)
     """Smallest number of different items in a user's history, per bucket, ascending from 0; the last bucket is open."""
-    weights: dict[str, tuple[float, ...]] = {"repeat": (4.0,), "als": (1.0,), "item_knn": (1.0,), "popularity": (0.7,)}
+    weights: dict[str, tuple[float, ...]] = Field(
+        {"repeat": (30.0, 30.0, 30.0), "als": (1.0, 1.0, 1.0), "item_knn": (0.5, 0.0, 1.0), "popularity": (1.5, 0.25, 0.5)}
+    )
     """Weight of each member's list, one per bucket; 0 leaves it out."""
-    rank_constant: float = Field(60.0, ge=0)
+    rank_constant: float = Field(30.0, ge=0)
     """Added to every rank: the larger, the less the first places differ."""
     depth: int = Field(100, ge=1)
     """Items read from each member's list."""

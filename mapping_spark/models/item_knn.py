@@ -27,15 +27,16 @@ _NEIGHBOURS = "item_idx bigint, indices array<int>, values array<float>"  # the 
 class ItemKnnConfig(ModelConfig):
     """What counts as alike, and how much of it is kept."""
 
-    weighting: Literal["cosine", "tfidf"] = "tfidf"
-    """cosine: all users count alike; tfidf: a user of few items says more (times ln(items / items of the user))."""
+    weighting: Literal["cosine", "tfidf", "unit_user"] = "unit_user"
+    """What a user's word is worth. cosine: all alike; tfidf: times ln(items / items of the user), so that a user of few
+    items says more; unit_user: each user's values have L2 norm 1, so that every user has the same say."""
     weight_scale: float = Field(4.0, gt=0)
     """An interaction counts ln(1 + weight_scale * weight)."""
-    shrinkage: float = Field(20.0, ge=0)
+    shrinkage: float = Field(5.0, ge=0)
     """Likeness times n / (n + shrinkage), n = users of both: a few common users prove little."""
-    n_neighbours: int = Field(200, ge=1)
+    n_neighbours: int = Field(100, ge=1)
     """Neighbours kept per item: its own nearest ones."""
-    min_users: int = Field(5, ge=1)
+    min_users: int = Field(20, ge=1)
     """Items of fewer users have no neighbourhood and are not recommended."""
     max_items_per_user: int = Field(1_000, ge=2)
     """A user's heaviest interactions that count; limits the cost of a user to the square of this."""
@@ -63,8 +64,8 @@ class ItemKnn:
         """Count co-occurrences block by block."""
         weight = log_weight(self.config.weight_scale)
         owned = data.interactions.select("user_idx", as_index("item_idx").alias("index"), weight.alias("value"))
-        kept = self._pruned(data.interactions.select("user_idx", "item_idx", weight.alias("value")))
-        items = self._neighbourhoods(unit_columns(self._weighted(kept)))
+        weighted = self._weighted(data.interactions.select("user_idx", "item_idx", weight.alias("value")))
+        items = self._neighbourhoods(unit_norm(self._pruned(weighted), by="item_idx"))
         return Vectors(
             users=sparse(owned, "user_idx"),
             items=items,
@@ -88,6 +89,8 @@ class ItemKnn:
         """Multiply each entry by what its user's word is worth."""
         if self.config.weighting == "cosine":
             return entries
+        if self.config.weighting == "unit_user":
+            return unit_norm(entries, by="user_idx")
         n_items = entries.agg(F.countDistinct("item_idx").alias("n_items"))  # one row
         sizes = entries.groupBy("user_idx").agg(F.count(F.lit(1)).alias("n_own")).crossJoin(F.broadcast(n_items))
         worth: Column = F.log((F.col("n_items") + 1) / F.col("n_own"))  # + 1: a user of all items still counts a little
@@ -107,8 +110,8 @@ class ItemKnn:
         return copies.groupBy("block").applyInArrow(nearest, schema=_NEIGHBOURS)
 
 
-def unit_columns(entries: DataFrame) -> DataFrame:
-    """Divide each entry by the L2 norm of its item's entries, so that inner products of items are cosines."""
-    norms = entries.groupBy("item_idx").agg(F.sqrt(fixed_point_sum(F.col("value") * F.col("value"))).alias("norm"))
-    unit = entries.join(norms, on="item_idx", how="inner")  # one norm per item
+def unit_norm(entries: DataFrame, by: str) -> DataFrame:
+    """Divide each (user_idx, item_idx, value) by the L2 norm of its user's or item's entries; norms below 2^-17 drop out."""
+    norms = entries.groupBy(by).agg(F.sqrt(fixed_point_sum(F.col("value") * F.col("value"))).alias("norm"))
+    unit = entries.join(norms.where(F.col("norm") > 0), on=by, how="inner")  # one norm per user or item
     return unit.select("user_idx", "item_idx", (F.col("value") / F.col("norm")).alias("value"))

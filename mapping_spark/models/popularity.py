@@ -38,9 +38,7 @@ class Popularity:
         is_recent = F.lit(True)
         if self.config.window_days is not None:
             is_recent = F.col("last_at") >= F.date_sub(F.lit(data.as_of), self.config.window_days).cast("timestamp")
-        counts = data.interactions.groupBy("item_idx").agg(
-            F.count_if(is_recent).alias("n_recent"), F.count(F.lit(1)).alias("n_users")
-        )
+        counts = data.interactions.groupBy("item_idx").agg(F.count_if(is_recent).alias("n_recent"), F.count(F.lit(1)).alias("n_users"))
         largest = counts.agg(F.max("n_users").alias("most"))
         scored = counts.crossJoin(F.broadcast(largest))  # one row: the largest count of all
         score = F.col("n_recent") + F.col("n_users") / (F.col("most") + 1)

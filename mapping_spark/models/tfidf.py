@@ -69,7 +69,7 @@ class Tfidf:
         chosen = interactions.select("user_idx", "item_idx", log_weight(self.config.weight_scale).alias("share"))
         total = fixed_point_sum(F.col("share"))
         known = chosen.join(items.select("item_idx"), on="item_idx", how="left_semi")
-        shares = known.groupBy("user_idx").agg(total.alias("total"))
+        shares = known.groupBy("user_idx").agg(total.alias("total")).where(F.col("total") > 0)
         weighted = (
             known.join(entries(items, "item_idx"), on="item_idx", how="inner")  # many words per item, on purpose
             .groupBy("user_idx", "index")

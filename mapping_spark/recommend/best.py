@@ -6,7 +6,7 @@ was cut into blocks.
 
 Shapes stand in the names: R rows (queries), N columns (targets), D dimensions, M candidates of a row.
 """
-# ruff: noqa: N803, N806 - shapes stand in the names
+
 
 from __future__ import annotations
 

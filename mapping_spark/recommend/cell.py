@@ -34,7 +34,7 @@ def search_cell(asked: pa.Table, offered: pa.Table, k: int) -> pa.Table:
 
 
 def _dense(queries: pa.Table, targets: pa.Table, excluded: Ints, k: int) -> Best:
-    queries_RD, targets_ND = _matrix(queries), _matrix(targets)  # noqa: N806 - shapes stand in the names
+    queries_RD, targets_ND = _matrix(queries), _matrix(targets)
     if queries_RD.shape[1] != targets_ND.shape[1]:
         raise _refused(f"queries of length {queries_RD.shape[1]}, targets of length {targets_ND.shape[1]}", "one length")
     return dense_best(queries_RD, targets_ND, excluded, k)

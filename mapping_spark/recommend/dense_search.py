@@ -1,5 +1,5 @@
 """Exact top-k of a block of dense queries against a block of dense targets, by FAISS on one thread."""
-# ruff: noqa: N803, N806 - shapes stand in the names, as in `best`
+
 
 from __future__ import annotations
 

@@ -135,7 +135,9 @@ CAMPAIGN_OUTCOMES = Table(
     primary_key=("campaign_id", "user_id"),
     checks=(
         *_SUM_CHECKS,
-        Check(name="converted_has_time", condition="is_converted = (n_conversions > 0) AND is_converted = (first_conversion_at IS NOT NULL)"),
+        Check(
+            name="converted_has_time", condition="is_converted = (n_conversions > 0) AND is_converted = (first_conversion_at IS NOT NULL)"
+        ),
     ),
 )
 

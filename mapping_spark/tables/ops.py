@@ -41,7 +41,9 @@ EVENT_ACCOUNTING = Table(
         Column("n_duplicate", "bigint", "Same event_id as another record within the window.", unit="records"),
         Column("n_quarantined", "bigint", "Written to silver.quarantine.", unit="records"),
         Column("n_late", "bigint", "Written to silver.late_events.", unit="records"),
-        Column("max_event_date", "date", "Latest business day cleaned so far; null where none was.", unit="business time zone", nullable=True),
+        Column(
+            "max_event_date", "date", "Latest business day cleaned so far; null where none was.", unit="business time zone", nullable=True
+        ),
     ),
     primary_key=("source", "batch_id"),
     checks=(Check(name="in_equals_the_sum", condition="n_in = n_clean + n_duplicate + n_quarantined + n_late"),),

@@ -53,6 +53,9 @@ def split(frame: DataFrame, table: Table) -> tuple[DataFrame, DataFrame]:
 def duplicate_keys(frame: DataFrame, table: Table) -> DataFrame:
     """Primary keys that occur more than once: the key's columns and `n_rows` (bigint, at least 2).
 
-    Delta enforces no key and its MERGE fails without saying which key is repeated; this says it.
+    Delta enforces no key and its MERGE fails without saying which key is repeated; this says it. A key with a null is
+    no key: `violations` tells of it.
     """
-    return frame.groupBy(*table.primary_key).agg(F.count(F.lit(1)).alias("n_rows")).where("n_rows > 1")
+    return (
+        frame.dropna(subset=list(table.primary_key)).groupBy(*table.primary_key).agg(F.count(F.lit(1)).alias("n_rows")).where("n_rows > 1")
+    )

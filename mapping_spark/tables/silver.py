@@ -3,9 +3,24 @@
 from mapping_spark.tables.contract import Check, Column, Table
 
 EVENT_TYPES = (
-    "impression view click dwell search like comment share rating cart purchase refund "
-    "campaign_send campaign_open campaign_click coupon_redeem unsubscribe"
-).split()
+    "impression",
+    "view",
+    "click",
+    "dwell",
+    "search",
+    "like",
+    "comment",
+    "share",
+    "rating",
+    "cart",
+    "purchase",
+    "refund",
+    "campaign_send",
+    "campaign_open",
+    "campaign_click",
+    "coupon_redeem",
+    "unsubscribe",
+)
 
 _EVENT_COLUMNS = (
     Column("event_id", "string", "Id of the event, unique within the de-duplication window."),
@@ -157,7 +172,12 @@ CAMPAIGNS = Table(
         Column("channel", "string", "How it reaches people."),
         Column("start_at", "timestamp", "Start, inclusive.", unit="UTC"),
         Column("end_at", "timestamp", "End, exclusive.", unit="UTC"),
-        Column("unit_cost", "decimal(18,4)", "Cost of one send (an assumption of the configuration where the source has none).", unit="currency"),
+        Column(
+            "unit_cost",
+            "decimal(18,4)",
+            "Cost of one send (an assumption of the configuration where the source has none).",
+            unit="currency",
+        ),
         Column("budget", "decimal(18,4)", "Budget; null where none is set.", unit="currency", nullable=True),
     ),
     primary_key=("campaign_id",),

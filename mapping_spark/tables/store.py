@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, DataFrameReader, SparkSession
@@ -37,10 +38,11 @@ def literal(value: Value) -> str:
 
 
 def checked_root(root: str) -> str:
-    """Return a path root without a trailing slash; refuse characters that could leave its place in SQL, and `..`."""
+    """A root without a trailing slash, a folder as an absolute path (Delta asks for it). Refused: `..`, and characters that
+    could leave their place in SQL."""
     if not root or any(sign in _FORBIDDEN_IN_PATHS for sign in root) or ".." in root.split("/"):
         raise ConfigError("store.root", repr(root), "a folder or URI without quotes, control signs or '..'", "Choose another folder.")
-    return root.rstrip("/")
+    return root.rstrip("/") if "://" in root else str(Path(root).absolute())
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ def brute_force(
     queries: Matrix,
     targets: Matrix,
     k: int,
-    excluded: set[tuple[int, int]] = frozenset(),
-    zeros: bool = True,  # type: ignore[assignment]
+    excluded: Collection[tuple[int, int]] = (),
+    zeros: bool = True,
 ) -> dict[int, list[tuple[int, float]]]:
     """Each row's first k (column, score), score down and then column up; without zero scores unless `zeros`."""
     scores = (queries.astype(np.float64) @ targets.astype(np.float64).T).astype(np.float32)

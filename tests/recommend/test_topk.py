@@ -41,7 +41,7 @@ def lists(found: DataFrame) -> Lists:
     is_sparse=st.booleans(),
     k=st.integers(1, 12),
 )
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_lists_are_brute_force_on_any_grid(
     dense: MakeVectors, sparse: MakeVectors, pairs: Callable[..., DataFrame], seed: int, grid: Grid, has_ties: bool, is_sparse: bool, k: int
 ) -> None:
@@ -93,22 +93,9 @@ def test_an_empty_side_gives_an_empty_list(dense: MakeVectors, grid: Grid) -> No
     assert lists(top_k(dense("user_idx", {1: [1]}), dense("item_idx", {}), 5, grid=grid)) == {}
 
 
-@pytest.mark.parametrize(
-    ("users", "items", "told"),
-    [
-        ({1: [1, 2]}, {1: [1]}, "queries of length 2, targets of length 1"),
-        ({1: [1, 2], 2: [1]}, {1: [1]}, "dense vectors of length 1 to 2"),
-        ({1: [float("nan")]}, {1: [1]}, "NaN"),
-    ],
-)
-def test_broken_vectors_are_refused(dense: MakeVectors, users: dict[int, list[float]], items: dict[int, list[float]], told: str) -> None:
-    with pytest.raises(PythonException, match=told):
-        top_k(dense("user_idx", users), dense("item_idx", items), 1, grid=ONE).collect()
-
-
-def test_dense_and_sparse_do_not_mix(dense: MakeVectors, sparse: MakeVectors) -> None:
-    with pytest.raises(PythonException, match="dense and sparse vectors together"):
-        top_k(dense("user_idx", {1: [1]}), sparse("item_idx", {1: {0: 1}}), 1, grid=ONE).collect()
+def test_a_fault_in_a_vector_reaches_the_caller(dense: MakeVectors) -> None:
+    with pytest.raises(PythonException, match="queries of length 2, targets of length 1"):
+        top_k(dense("user_idx", {1: [1, 2]}), dense("item_idx", {1: [1]}), 1, grid=ONE).collect()
 
 
 def test_k_below_one_is_refused(dense: MakeVectors) -> None:

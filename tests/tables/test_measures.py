@@ -48,7 +48,7 @@ def shops(spark: SparkSession, *days: tuple[str, int, list[tuple[float, float]]]
         numbers = (len(users), buyers, *sums, sum(s * p for s, p in users))
         records.append(f"('{shop}', {day}, " + ", ".join(f"{float(number)!r}D" for number in numbers) + ")")
     values = ", ".join(records)
-    return spark.sql(f"SELECT * FROM VALUES {', '.join(records)} AS t(shop, day, {', '.join(NUMBERS)})")
+    return spark.sql(f"VALUES {values}").toDF("shop", "day", *NUMBERS)
 
 
 def one(frame: DataFrame) -> dict[str, Any]:

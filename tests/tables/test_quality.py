@@ -57,7 +57,7 @@ def test_split_keeps_every_row_once(spark: SparkSession) -> None:
 
 
 def test_repeated_keys_are_counted(spark: SparkSession) -> None:
-    frame = prices(spark, ("a", 1, 2), ("a", 1, 3), ("b", 1, 2))
+    frame = prices(spark, ("a", 1, 2), ("a", 1, 3), ("b", 1, 2), (None, 1, 2), (None, 1, 2))
     assert [tuple(row) for row in duplicate_keys(frame, PRICES).collect()] == [("a", 2)]
 
 

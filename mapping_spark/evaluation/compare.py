@@ -1,0 +1,53 @@
+"""All models on the same users, items and protocols: their lists together, ready for `evaluate`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from functools import reduce
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from mapping_spark.evaluation.evaluate import evaluate
+from mapping_spark.evaluation.settings import EvaluationConfig
+from mapping_spark.evaluation.splits import ALL_ITEMS, NEW_ITEMS, relevant_items
+from mapping_spark.models.fitting import Fitted
+from mapping_spark.recommend.retrieve import Request, retrieve, seen
+from mapping_spark.recommend.settings import Grid
+from mapping_spark.recommend.topk import first_k
+
+
+def lists_of_all(models: Mapping[str, Fitted], interactions: DataFrame, k: int, grid: Grid) -> DataFrame:
+    """(run_id, model, protocol, user_idx, item_idx, rank) of every model under both protocols, at most k per user.
+
+    Under `new_items` a user's own items are excluded from the search, so that the lists are full. A fusion model reads the
+    lists of its members as they stand here: each member is searched once per protocol, to the greatest depth asked for.
+    """
+    fusions = {name: fitted.fusion for name, fitted in models.items() if fitted.fusion is not None}
+    depth = max([k, *(fusion.depth for fusion in fusions.values())])
+    parts: list[DataFrame] = []
+    for protocol, exclude in ((ALL_ITEMS, None), (NEW_ITEMS, seen(interactions))):
+        request = Request(k=depth, exclude=exclude, grid=grid)
+        searched = [
+            retrieve(fitted.vectors, request).withColumn("model", F.lit(name))
+            for name, fitted in models.items()
+            if fitted.vectors is not None
+        ]
+        # Kept, as the fusions read what is also compared itself; freed with the frame.
+        members = reduce(DataFrame.unionByName, searched).localCheckpoint(eager=False)
+        fused = [first_k(fusion.fuse(members, interactions), k).withColumn("model", F.lit(name)) for name, fusion in fusions.items()]
+        lists = reduce(DataFrame.unionByName, [members.where(F.col("rank") <= k), *fused])
+        parts.append(lists.withColumn("protocol", F.lit(protocol)))
+    run_ids = F.create_map(*(F.lit(part) for name, fitted in models.items() for part in (name, fitted.run_id)))
+    together = reduce(DataFrame.unionByName, parts).withColumn("run_id", run_ids[F.col("model")])
+    return together.select("run_id", "model", "protocol", "user_idx", "item_idx", "rank")
+
+
+def compare(
+    lists: DataFrame, future: DataFrame, interactions: DataFrame, *, as_of: dt.date, config: EvaluationConfig, seed: int
+) -> DataFrame:
+    """gold.model_metrics of `lists` (as `lists_of_all` returns them) against `future` (user_idx, item_idx) choices."""
+    relevant = relevant_items(future, interactions)
+    kept = lists.localCheckpoint(eager=False)  # read by accuracy, novelty and coverage
+    return evaluate(kept, relevant, interactions, as_of_date=as_of, ks=config.ks, n_replicates=config.n_replicates, seed=seed)

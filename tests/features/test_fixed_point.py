@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from itertools import permutations
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from mapping_spark.features.fixed_point import fixed_point_sum
+
+
+def test_sum_is_the_same_in_every_order(spark: SparkSession) -> None:
+    terms = (0.1, 0.2, 0.3)  # in doubles (0.1 + 0.2) + 0.3 is not 0.1 + (0.2 + 0.3)
+    frames = [spark.createDataFrame([(term,) for term in order], "term double") for order in permutations(terms)]
+    sums = {frame.agg(fixed_point_sum(F.col("term")).alias("total")).collect()[0].total for frame in frames}
+    assert len(sums) == 1
+    assert abs(sums.pop() - 0.6) <= 3 * 2**-32
+
+
+def test_sum_of_nothing_is_null(spark: SparkSession) -> None:
+    frame = spark.createDataFrame([(None,)], "term double")
+    assert frame.agg(fixed_point_sum(F.col("term")).alias("total")).collect()[0].total is None

@@ -1,0 +1,36 @@
+"""A market whose right answers are known: even users choose even items, odd users odd ones, and one pair is withheld.
+
+Even users are more, so even items are what most users choose. The withheld item is the last of its colour: a tie never
+helps it. Nobody chose the last item of the catalogue.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from pyspark.sql import SparkSession
+
+from mapping_spark.models.base import TrainingData
+from mapping_spark.tables.frames import rows
+from mapping_spark.tables.silver import INTERACTIONS
+
+AS_OF = dt.date(2017, 12, 1)
+USERS = (*range(0, 50, 2), *range(1, 46, 2))  # 25 even users, 23 odd ones
+ITEMS = range(16)
+UNSOLD = 16
+WITHHELD = (0, 14)
+PAIRS = tuple((user, item) for user in USERS for item in ITEMS if user % 2 == item % 2 and (user, item) != WITHHELD)
+
+
+def training_data(spark: SparkSession, pairs: tuple[tuple[int, int], ...] = PAIRS) -> TrainingData:
+    """The pairs as interactions of weight 1, and a catalogue that words even and odd items differently."""
+    last = dt.datetime.combine(AS_OF - dt.timedelta(days=3), dt.time(12))
+    interactions = (
+        dict(
+            as_of_date=AS_OF, user_idx=u, item_idx=i, user_id=f"u{u}", item_id=f"i{i}", weight=1.0, n_events=1, first_at=last, last_at=last
+        )
+        for u, i in pairs
+    )
+    texts = [(i, "fresh milk" if i % 2 == 0 else "rye bread") for i in ITEMS] + [(UNSOLD, None)]
+    items = spark.createDataFrame(texts, "item_idx bigint, text string")  # features.item_text's shape, no declared table
+    return TrainingData(rows(spark, INTERACTIONS, *interactions), items, AS_OF)
