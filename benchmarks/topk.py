@@ -178,7 +178,12 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--output", type=Path, default=RESULTS)
     settings = parser.parse_args()
-    options = {"spark.master": f"local[{settings.cores}]", "spark.driver.memory": "4g", "spark.ui.enabled": "false"}
+    options = {
+        "spark.master": f"local[{settings.cores}]",
+        "spark.driver.memory": "4g",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+    }
     spark = build_session("benchmark", options | {"spark.sql.shuffle.partitions": str(4 * settings.cores)})
     spark.sparkContext.setLogLevel("ERROR")
     results = []

@@ -12,15 +12,19 @@ from mapping_spark.tables.silver import ITEM_IDS
 
 def similar(run: Run) -> DataFrame:
     """Search each item's neighbours."""
-    config, n_items = run.settings.recommend, run.count(ITEM_IDS)
-    name = config.similar_model
+    config, n_items, name = run.settings.recommend, run.count(ITEM_IDS), run.settings.recommend.similar_model
     fitted = load_all(run.store, run.read(MODEL_RUNS), {name: run.settings.models[name]}, run.as_of)[name]
-    found = similar_items(fitted.vectors, config.similar_k, grid=config.blocks.grid(n_items, n_items))
+    found = similar_items(fitted.retrieving, config.similar_k, grid=config.blocks.grid(n_items, n_items))
     return build_similar_items(found, run.read(ITEM_IDS), as_of=run.as_of, model=name, run_id=fitted.run_id)
 
 
-JOB = Job(name="find_similar_items", reads=(MODEL_RUNS, ITEM_IDS), writes=(SIMILAR_ITEMS,),
-          work=Replaces(SIMILAR_ITEMS, similar, slice_by="as_of_date"), config=("models", "recommend"))
+JOB = Job(
+    name="find_similar_items",
+    reads=(MODEL_RUNS, ITEM_IDS),
+    writes=(SIMILAR_ITEMS,),
+    work=Replaces(SIMILAR_ITEMS, similar, slice_by="as_of_date"),
+    config=("models", "recommend"),
+)
 
 if __name__ == "__main__":
     JOB.main()

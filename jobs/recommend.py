@@ -9,18 +9,20 @@ from mapping_spark.recommend.serve import Tables, needed, recommend
 from mapping_spark.tables.gold import MODEL_RUNS, RECOMMENDATIONS, SIMILAR_ITEMS
 from mapping_spark.tables.silver import BLOCKED_ITEMS, EVENTS, INTERACTIONS, ITEM_IDS, ITEMS, USER_IDS, USERS
 
+WHOLE = (EVENTS, USER_IDS, ITEM_IDS, USERS, ITEMS, SIMILAR_ITEMS)
+
 
 def recommendations(run: Run) -> DataFrame:
     """Search, fill what the model leaves open, give reasons."""
-    config = run.settings.recommend
-    whole = (run.read(table) for table in (EVENTS, USER_IDS, ITEM_IDS, USERS, ITEMS, BLOCKED_ITEMS))
-    tables = Tables(*whole, as_of_slice(run.read(INTERACTIONS), run.as_of), run.read(SIMILAR_ITEMS))
-    models = load_all(run.store, run.read(MODEL_RUNS), needed(config.model, run.settings.models), run.as_of)
+    config, runs = run.settings.recommend, run.read(MODEL_RUNS)
+    tables = Tables(as_of_slice(run.read(INTERACTIONS), run.as_of), *map(run.read, (*WHOLE, BLOCKED_ITEMS)))
+    models = load_all(run.store, runs, needed(config.model, run.settings.models), run.as_of)
     return recommend(tables, models, config, config.blocks.grid(run.count(USER_IDS), run.count(ITEM_IDS)), run.as_of)
 
 
-JOB = Job(name="recommend", reads=(MODEL_RUNS, SIMILAR_ITEMS, INTERACTIONS, EVENTS, USER_IDS, ITEM_IDS, USERS, ITEMS), rules=(BLOCKED_ITEMS,),
-          writes=(RECOMMENDATIONS,), work=Replaces(RECOMMENDATIONS, recommendations, slice_by="as_of_date"), config=("models", "recommend"))
+WORK = Replaces(RECOMMENDATIONS, recommendations, slice_by="as_of_date")
+READS = (*WHOLE, MODEL_RUNS, INTERACTIONS)
+JOB = Job(name="recommend", reads=READS, rules=(BLOCKED_ITEMS,), writes=(RECOMMENDATIONS,), work=WORK, config=("models", "recommend"))
 
 if __name__ == "__main__":
     JOB.main()

@@ -106,8 +106,9 @@ def _describe(model: type[BaseModel], error: Any) -> str:
         return f"{path} is unknown" + (f" (did you mean {near[0]!r}?)" if near else "")
     if error["type"] == "missing":
         return f"{path} is missing"
-    shown = "" if isinstance(error["input"], Mapping) else f" = {error['input']!r}"
-    return f"{path}{shown}: {error['msg']}"
+    shown = "" if isinstance(error["input"], Mapping | list) else f" = {error['input']!r}"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{path}{shown}: {message}" if path else message
 
 
 def _known_keys(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:

@@ -30,7 +30,7 @@ def store(spark: SparkSession, tmp_path: Path) -> Store:
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings(sources=[])  # type: ignore[arg-type]
+    return Settings(sources=[])
 
 
 def add_user(store: Store, user_id: str, user_idx: int) -> None:

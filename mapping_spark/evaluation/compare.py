@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import reduce
 
 from pyspark.sql import DataFrame
@@ -44,10 +45,27 @@ def lists_of_all(models: Mapping[str, Fitted], interactions: DataFrame, k: int, 
     return together.select("run_id", "model", "protocol", "user_idx", "item_idx", "rank")
 
 
-def compare(
-    lists: DataFrame, future: DataFrame, interactions: DataFrame, *, as_of: dt.date, config: EvaluationConfig, seed: int
-) -> DataFrame:
-    """gold.model_metrics of `lists` (as `lists_of_all` returns them) against `future` (user_idx, item_idx) choices."""
-    relevant = relevant_items(future, interactions)
-    kept = lists.localCheckpoint(eager=False)  # read by accuracy, novelty and coverage
-    return evaluate(kept, relevant, interactions, as_of_date=as_of, ks=config.ks, n_replicates=config.n_replicates, seed=seed)
+@dataclass(frozen=True, slots=True)
+class Protocol:
+    """How models are compared: the date, cut-offs and replicates, the blocks of the search, the seed of the bootstrap."""
+
+    as_of: dt.date
+    config: EvaluationConfig
+    grid: Grid
+    seed: int
+
+
+def compare(models: Mapping[str, Fitted], interactions: DataFrame, future: DataFrame, protocol: Protocol) -> DataFrame:
+    """gold.model_metrics of every model against `future` (user_idx, item_idx), the choices after the date."""
+    config = protocol.config
+    relevant = relevant_items(future, interactions).localCheckpoint(eager=False)  # read by each metric's join
+    lists = lists_of_all(models, interactions, max(config.ks), protocol.grid).localCheckpoint(eager=False)
+    return evaluate(
+        lists,
+        relevant,
+        interactions,
+        as_of_date=protocol.as_of,
+        ks=config.ks,
+        n_replicates=config.n_replicates,
+        seed=protocol.seed,
+    )

@@ -72,7 +72,8 @@ def canonical_id(text: Column) -> Column:
     is_ascii = F.octet_length(text) == F.length(text)
     # Spark has no normalisation of its own, but brings ICU along for its collations. Rarely called: most ids are ASCII.
     composed = F.reflect(F.lit("com.ibm.icu.text.Normalizer"), F.lit("compose"), text, F.lit(False))
-    return F.nullif(F.when(is_ascii, F.trim(text)).otherwise(F.regexp_replace(composed, _OUTER_SPACE, "")), F.lit(""))
+    stripped = F.regexp_replace(composed, _OUTER_SPACE, "")
+    return F.nullif(F.when(is_ascii, F.trim(text)).when(text.isNotNull(), stripped), F.lit(""))
 
 
 def _canonical(read: DataFrame, source: EventSource) -> DataFrame:

@@ -1,0 +1,1 @@
+"""Id maps, interactions and item text: what models are fitted on."""

@@ -14,7 +14,9 @@ from mapping_spark.tables.runs import content_hash
 
 def fingerprint(spark: SparkSession, sources: Sequence[EntitySource], table: Table) -> dict[str, str]:
     """For each source that fills `table`: a hash of its files' names, lengths and times of change (their content is not read)."""
-    return {source.name: _of_files(spark, resolve_path(source.path, f"source {source.name}")) for source in sources if source.table is table}
+    return {
+        source.name: _of_files(spark, resolve_path(source.path, f"source {source.name}")) for source in sources if source.table is table
+    }
 
 
 def _of_files(spark: SparkSession, path: str) -> str:

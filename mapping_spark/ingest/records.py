@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from multiprocessing.pool import ThreadPool
 
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from mapping_spark.errors import SchemaDrift
@@ -26,6 +27,7 @@ BOM = "\ufeff"
 _CORRUPT = "__corrupt"
 _MOST_FIELDS = 20_000  # beyond 20,480 the CSV parser fails the task instead of the record
 _TIMES = {"timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX", "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS"}
+_SPREAD_ROWS = 8_192  # neighbours stay together, for compression's sake
 _PATTERN_SIGNS = re.compile(r"([\\\[\]{}*?])")
 
 
@@ -38,9 +40,9 @@ def headers(spark: SparkSession, files: Sequence[str], file_format: Format, deli
     def header(file: str) -> Header:
         try:
             return _parquet_header(spark, file) if file_format == "parquet" else _csv_header(spark, file, delimiter)
-        except PySparkException as fault:
-            found = str(fault).splitlines()[0]
-            raise SchemaDrift(f"file {file}", found, f"a {file_format} file", "Nothing was written. Mend or remove the file.") from None
+        except (PySparkException, Py4JJavaError) as fault:  # a broken footer comes as the latter
+            found = f"not readable ({type(fault).__name__})"
+            raise SchemaDrift(f"file {file}", found, f"a {file_format} file", "Nothing was written. Mend or remove the file.") from fault
 
     with ThreadPool(8) as pool:
         return dict(zip(files, pool.map(header, files), strict=True))
@@ -54,10 +56,15 @@ def json_records(spark: SparkSession, files: Sequence[str]) -> DataFrame:
 def parquet_records(spark: SparkSession, header_of: Mapping[str, Header]) -> DataFrame:
     """Records of Parquet files; a null field is left out of its JSON object."""
 
+    cores = spark.sparkContext.defaultParallelism
+
     def read(files: list[str], _: Header) -> DataFrame:
-        rows = spark.read.parquet(*map(escaped, files))
         position = F.col("_metadata.file_path").alias("source_file"), F.col("_metadata.row_index").alias("source_offset")
-        return _as_text(rows.select(*position, F.to_json(F.struct("*"), _TIMES).alias("text")))
+        rows = spark.read.parquet(*map(escaped, files)).select(*position, F.struct("*").alias("row"))
+        # A file of one row group is read by one core, however many there are; writing it as text is the larger part.
+        spread = rows.repartition(cores, F.floor(F.col("source_offset") / _SPREAD_ROWS)) if len(files) < cores else rows
+        encoding = F.lit("utf-8").alias("payload_encoding")
+        return spread.select("source_file", "source_offset", F.to_json("row", _TIMES).alias("payload"), encoding)
 
     return _by_header(header_of, read)
 
@@ -72,7 +79,7 @@ def csv_records(spark: SparkSession, header_of: Mapping[str, Header], delimiter:
         # The three things that a JSON object would hide from cleaning, or that the parser cannot survive.
         is_sound = F.is_valid_utf8("text") & ~F.contains("text", F.lit("\0")) & (n_fields < _MOST_FIELDS)
         ddl = ", ".join(f"`{name.replace('`', '``')}` STRING" for name in (*names, _CORRUPT))  # the file's own header
-        options = {"sep": delimiter, "columnNameOfCorruptRecord": _CORRUPT}
+        options = {"sep": delimiter, "escape": '"', "columnNameOfCorruptRecord": _CORRUPT}  # RFC 4180: a quote is doubled
         fields = [F.col("fields")[name] for name in names]
         cells = F.array(*(F.trim(F.coalesce(field, F.lit(_unnamed(i)))) for i, field in enumerate(fields)))
         fits = is_sound & F.col("fields")[_CORRUPT].isNull()
@@ -113,7 +120,9 @@ def _lines(spark: SparkSession, files: Sequence[str]) -> DataFrame:
     """Lines of text files (source_file, source_offset, text) that are not blank; offsets grow within a part of a file."""
     lines = spark.read.option("lineSep", "\n").text([escaped(file) for file in files])
     numbered = lines.select(
-        F.col("_metadata.file_path").alias("source_file"), F.monotonically_increasing_id().alias("source_offset"), F.col("value").alias("text")
+        F.col("_metadata.file_path").alias("source_file"),
+        F.monotonically_increasing_id().alias("source_offset"),
+        F.col("value").alias("text"),
     )
     return numbered.where(F.length(F.trim(F.col("text"), F.lit(" \t\r" + BOM))) > 0)
 

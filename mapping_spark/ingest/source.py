@@ -10,13 +10,12 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Literal, Self
 from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
-from mapping_spark.config import Section, read_yaml, validated
+from mapping_spark.config import Section
 from mapping_spark.ingest.paths import PACKAGE_SCHEME, resolve_path
 from mapping_spark.tables.silver import EVENTS
 
@@ -33,7 +32,8 @@ _PACKAGE = re.compile(PACKAGE_SCHEME + r"[A-Za-z_]\w*/[\w./-]+")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TEXT_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'")
 _UNREPEATABLE = re.compile(
-    r"\b(uuid|rand|randn|random|shuffle|now|monotonically_increasing_id|current_(?:timestamp|date|user)|localtimestamp)\b\s*(?=\(|$|[,)\s])", re.I
+    r"\b(?:(uuid|randn?|random|shuffle|now|monotonically_increasing_id)\s*\(|(current_timestamp|current_date|current_user|localtimestamp)\b)",
+    re.IGNORECASE,
 )
 
 
@@ -100,7 +100,7 @@ class EventSource(Section):
             if not expression.strip():
                 faults.append(f"{name} is empty")
             if found := _UNREPEATABLE.search(_TEXT_LITERAL.sub("''", expression)):
-                faults.append(f"{name} uses {found[1]}, which a replay would answer differently")
+                faults.append(f"{name} uses {found[1] or found[2]}, which a replay would answer differently")
         if faults:
             raise ValueError("; ".join(faults))
         return event
@@ -137,11 +137,6 @@ class EventSource(Section):
         words = {word.lower() for word in re.findall(r"\w+", _TEXT_LITERAL.sub("''", self.event.get(canonical, "")))}
         quoted = {word.lower() for word in re.findall(r"`([^`]+)`", self.event.get(canonical, ""))}
         return tuple(name for name in self.all_columns() if name.lower() in words | quoted)
-
-
-def load_source(path: Path) -> EventSource:
-    """Read and check one declaration; every fault is told at once in a `ConfigError`."""
-    return validated(EventSource, read_yaml(path), f"{path.parent.name}/{path.name}")
 
 
 def _near(name: str, known: Iterable[str] | Mapping[str, object]) -> str:

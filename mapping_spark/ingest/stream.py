@@ -15,7 +15,7 @@ from pydantic import Field
 from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.streaming import StreamingQuery
+from pyspark.sql.streaming.query import StreamingQuery
 from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from mapping_spark.config import Section
@@ -152,8 +152,7 @@ def _writer(batches: _Batches) -> DataStreamWriter:
     try:
         files = reader.option("maxFilesPerTrigger", batches.config.max_files_per_trigger).load(source.location())
     except AnalysisException as fault:
-        found = str(fault).splitlines()[0]
-        raise MissingInput(f"source {source.name}", found, f"{source.format} files at {source.path}", "Deliver them or mend `path`.") from None
+        raise _missing(source, fault) from None
     # Only names and lengths: the files themselves are read in the batch, as their format says.
     return files.select("path", "length").writeStream.option("checkpointLocation", _checkpoint(store, source)).foreachBatch(batches)
 
@@ -162,9 +161,12 @@ def _start(batches: _Batches, writer: DataStreamWriter) -> StreamingQuery:
     try:
         return writer.queryName(f"ingest {batches.source.name}").start()
     except AnalysisException as fault:
-        found = str(fault).splitlines()[0]
-        where = f"source {batches.source.name}"
-        raise MissingInput(where, found, f"files at {batches.source.path}", "Deliver them or mend `path`.") from None
+        raise _missing(batches.source, fault) from None
+
+
+def _missing(source: EventSource, fault: AnalysisException) -> MissingInput:
+    found = str(fault).splitlines()[0]
+    return MissingInput(f"source {source.name}", found, f"{source.format} files at {source.path}", "Deliver them or mend `path`.")
 
 
 def _sample(frame: DataFrame, n_records: int) -> tuple[dict[str, int], int]:

@@ -1,0 +1,1 @@
+"""One model per file; the file's name is the model's name everywhere."""

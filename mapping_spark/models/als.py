@@ -33,6 +33,11 @@ class AlsConfig(ModelConfig):
     """Confidence = 1 + alpha * rating (implicit only). The textbook's 40 ruins small log ratings."""
     weight_scale: float = Field(4.0, gt=0)
     """Rating = ln(1 + weight_scale * weight), so that heavy repeaters do not drown the rest."""
+    popularity_power: float = Field(0.1, ge=0, le=1)
+    """Item factors are multiplied by (share of the most chosen item's users) ** power, users counted over
+    `popularity_days`: what few choose lately sinks a little. 0 leaves the factors as MLlib found them (implicit only)."""
+    popularity_days: int = Field(30, ge=1)
+    """Days of 24 h (UTC) before the date in which users are counted."""
     n_blocks: int = Field(4, ge=1)
     """Blocks of users and of items solved in parallel: about the number of cores."""
     checkpoint_interval: int = Field(10, ge=1)
@@ -43,7 +48,8 @@ class AlsConfig(ModelConfig):
 
 @dataclass(frozen=True, slots=True)
 class Als:
-    """Score = inner product of the user's and the item's factors; about 0 (no interest) to 1, not a probability.
+    """Score = inner product of the user's and the item's factors, times a power of the item's recent popularity; about 0
+    (no interest) to 1, not a probability.
 
     implicit: Hu, Koren, Volinsky, ICDM 2008; explicit: Zhou et al., AAIM 2008 (both as MLlib implements them).
     Likeness of two items = cosine of their factors.
@@ -67,7 +73,19 @@ class Als:
         users = dense(model.userFactors.withColumnRenamed("id", "user_idx"), "user_idx", F.col("features"))
         items = dense(model.itemFactors.withColumnRenamed("id", "item_idx"), "item_idx", F.col("features"))
         directions = unit_length(items, "item_idx")
-        return Vectors(users=users, items=items, similar_from=directions, similar_to=directions)
+        return Vectors(users=users, items=self._tempered(items, data), similar_from=directions, similar_to=directions)
+
+    def _tempered(self, items: DataFrame, data: TrainingData) -> DataFrame:
+        """The items' vectors, shortened where few users chose the item lately."""
+        if self.config.popularity_power == 0 or self.config.feedback == "explicit":
+            return items  # a predicted rating is not tempered
+        is_recent = F.col("last_at") >= F.date_sub(F.lit(data.as_of), self.config.popularity_days).cast("timestamp")
+        counts = data.interactions.groupBy("item_idx").agg((F.count_if(is_recent) + 1).alias("n_users"))
+        most = counts.agg(F.max("n_users").alias("most"))  # one row: the largest count of all
+        share = F.pow(F.col("n_users") / F.col("most"), F.lit(self.config.popularity_power)).alias("share")
+        shares = counts.crossJoin(F.broadcast(most)).select("item_idx", share)
+        scaled = F.transform("values", lambda x: (x * F.col("share")).cast("float")).alias("values")
+        return items.join(shares, on="item_idx", how="inner").select("item_idx", "indices", scaled)
 
     def _ratings(self, interactions: DataFrame) -> DataFrame:
         # MLlib's result depends on the order of its input: fix which partition holds a row, and where in it.

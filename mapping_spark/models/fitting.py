@@ -12,7 +12,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from mapping_spark.errors import MissingInput
+from mapping_spark.errors import ConfigError, MissingInput
 from mapping_spark.models import artifact, registry
 from mapping_spark.models.base import FusionModel, ModelConfig, TrainingData, VectorModel, Vectors
 from mapping_spark.tables.frames import rows
@@ -28,6 +28,13 @@ class Fitted:
     run_id: str
     vectors: Vectors | None = None
     fusion: FusionModel | None = None
+
+    @property
+    def retrieving(self) -> Vectors:
+        """Its vectors. Raises `ConfigError` for a fusion model, which has none of its own."""
+        if self.vectors is None:
+            raise ConfigError(f"run {self.run_id}", "a fusion model", "a model with vectors", "Choose als, item_knn or tfidf.")
+        return self.vectors
 
 
 def fit_all(store: Store, configs: Mapping[str, ModelConfig], data: TrainingData, versions: Mapping[str, Any], seed: int) -> None:

@@ -7,7 +7,6 @@ was cut into blocks.
 Shapes stand in the names: R rows (queries), N columns (targets), D dimensions, M candidates of a row.
 """
 
-
 from __future__ import annotations
 
 from collections.abc import Sequence

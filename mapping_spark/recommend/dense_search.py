@@ -1,6 +1,5 @@
 """Exact top-k of a block of dense queries against a block of dense targets, by FAISS on one thread."""
 
-
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -13,8 +12,8 @@ from mapping_spark.recommend.best import NOT_ALLOWED, Best, Floats, Ints, first_
 
 SLACK = 8
 """Candidates fetched beyond k, so that the first k can be proven to be the first k despite float rounding."""
-CHUNK_ROWS = 1024
-"""Most queries searched at once."""
+CHUNK_ROWS = 4096
+"""Most queries searched at once (measured: FAISS takes twice as long per query on 1,024 as on 2,048 and more)."""
 CELLS = 1 << 20
 """Most numbers held at once (8 MiB as doubles)."""
 
@@ -37,7 +36,7 @@ def dense_best(queries_RD: Floats, targets_ND: Floats, excluded: Ints, k: int) -
     n_excluded_R = np.bincount(excluded // n_columns, minlength=n_rows)
     order = np.argsort(n_excluded_R, kind="stable")  # rows that need equally many candidates share a chunk
     found, unproven = [], []
-    for rows in _chunks(order, np.maximum(n_excluded_R[order] + k + SLACK, (k + SLACK) * targets_ND.shape[1])):
+    for rows in _chunks(order, n_excluded_R[order] + k + SLACK):
         n_fetched = min(n_columns, k + SLACK + int(n_excluded_R[rows[-1]]))
         scores_RM, columns_RM = index.search(queries_RD[rows], n_fetched)
         scores_RM, columns_RM = _allowed(scores_RM, columns_RM, rows, excluded, n_columns, k)
@@ -59,7 +58,7 @@ def _error_bound(queries_RD: Floats, targets_ND: Floats) -> Floats:
 
 
 def _chunks(order: Ints, widths: Ints) -> Iterator[Ints]:
-    """Cut rows, sorted by how many numbers they need, into chunks of at most CHUNK_ROWS rows and about CELLS numbers."""
+    """Cut rows, sorted by how many candidates they need, into chunks of at most CHUNK_ROWS rows and about CELLS candidates."""
     start = 0
     while start < len(order):
         last = min(start + CHUNK_ROWS, len(order)) - 1
@@ -78,8 +77,13 @@ def _allowed(scores_RM: Floats, columns_RM: Ints, rows: Ints, excluded: Ints, n_
 
 def _in_double(queries_RD: Floats, targets_ND: Floats, columns_RM: Ints, scores_RM: Floats) -> Floats:
     """The candidates' scores again, summed in double and rounded to float."""
-    exact_RM = np.einsum("rd,rmd->rm", queries_RD.astype(np.float64), targets_ND[columns_RM].astype(np.float64))
-    return np.where(scores_RM > NOT_ALLOWED, exact_RM.astype(np.float32), NOT_ALLOWED)
+    exact_RM = np.empty_like(scores_RM)
+    step = max(1, CELLS // (columns_RM.shape[1] * targets_ND.shape[1]))
+    for start in range(0, len(queries_RD), step):
+        part = slice(start, start + step)
+        candidates_RMD = targets_ND[columns_RM[part]].astype(np.float64)
+        exact_RM[part] = np.einsum("rd,rmd->rm", queries_RD[part].astype(np.float64), candidates_RMD)
+    return np.where(scores_RM > NOT_ALLOWED, exact_RM, NOT_ALLOWED)
 
 
 def _full_scan(queries_RD: Floats, targets_ND: Floats, rows: Ints, excluded: Ints, k: int) -> Best:

@@ -26,11 +26,7 @@ def build_recommendations(lists: DataFrame, evidence: Evidence, config: Recommen
     """
     popular = popularity_lists(evidence, config)
     rows = add_reasons(fill_ladder(lists, popular, evidence, config), popular, evidence, config)
-    named = (
-        rows.join(evidence.users.select("user_idx", "user_id"), on="user_idx", how="inner")  # one row per user
-        .join(evidence.items.select("item_idx", "item_id"), on="item_idx", how="inner")  # one row per item
-        .withColumns({"as_of_date": F.lit(evidence.as_of), "model": F.lit(config.model), "run_id": F.lit(run_id)})
-    )
+    named = rows.withColumns({"as_of_date": F.lit(evidence.as_of), "model": F.lit(config.model), "run_id": F.lit(run_id)})
     return conform(named.withColumn("recommendation_id", recommendation_id()), RECOMMENDATIONS)
 
 

@@ -21,7 +21,7 @@ def add_reasons(slots: DataFrame, popular: DataFrame, evidence: Evidence, config
     nothing better is known and there are `min_users_shown` of them. `model_rank`: the place in the model's list.
     `catalogue`: nobody chose it in the window.
     """
-    facts = _with_counts(_with_like_item(_with_history(slots, evidence), evidence), popular, evidence)
+    facts = _with_counts(_with_like_item(_with_history(slots, evidence), evidence), popular)
     is_shown = F.lit(config.min_users_shown)
     code = (
         F.when(F.col("n_events").isNotNull(), "bought_again")
@@ -64,18 +64,12 @@ def _with_like_item(slots: DataFrame, evidence: Evidence) -> DataFrame:
     return owned.groupBy(*slots.columns).agg(F.max_by("own_title", strength).alias("like_title"))
 
 
-def _with_counts(slots: DataFrame, popular: DataFrame, evidence: Evidence) -> DataFrame:
+def _with_counts(slots: DataFrame, popular: DataFrame) -> DataFrame:
     """Add n_users and n_users_like_you (in the user's segment): users who chose the item in the window, 0 where none is counted."""
-    segments = evidence.users.select("user_idx", "segment")  # one row per user
-    everywhere = popular.where(F.col("stage") == "popular").select("item_idx", "n_users")
-    in_segment = popular.where(F.col("stage") == "segment_popular").select(
-        "segment", "item_idx", F.col("n_users").alias("n_users_like_you")
-    )
-    counted = (
-        slots.join(segments, on="user_idx", how="left")
-        .join(everywhere, on="item_idx", how="left")
-        .join(in_segment, on=["segment", "item_idx"], how="left")
-    )
+    by_segment = F.map_from_entries(F.collect_list(F.struct("segment", "n_users"))).alias("by_segment")  # a list per segment, '' for all
+    counts = popular.groupBy("item_idx").agg(by_segment)
+    n_users, n_users_like_you = F.try_element_at("by_segment", F.lit("")), F.try_element_at("by_segment", F.col("segment"))
+    counted = slots.join(counts, on="item_idx", how="left").withColumns({"n_users": n_users, "n_users_like_you": n_users_like_you})
     return counted.fillna(0, subset=["n_users", "n_users_like_you"])
 
 

@@ -47,14 +47,14 @@ def published_similar(similar_items: DataFrame, item_ids: DataFrame, as_of: dt.d
 class Tables:
     """What recommending reads: silver.events, the id maps, users, items, blocked items, and the date's slices of the rest."""
 
+    interactions: DataFrame
     events: DataFrame
     user_ids: DataFrame
     item_ids: DataFrame
     users: DataFrame
     items: DataFrame
-    blocked_items: DataFrame
-    interactions: DataFrame
     similar_items: DataFrame
+    blocked_items: DataFrame
 
     def evidence(self, as_of: dt.date) -> Evidence:
         """Who gets recommendations and what may be recommended, by the rules that are tables."""

@@ -100,7 +100,7 @@ def corpus(seed: int, n_good: int) -> list[BadRecord]:
         fields = {key: value for key, value in {**good(number), **changes}.items() if value is not ...}
         records.append(BadRecord(kind, encoded(fields), codes))
     records += malformed(n_good + len(changed))
-    random.Random(seed).shuffle(records)  # noqa: S311  (an order, not a secret)
+    random.Random(seed).shuffle(records)
     return records
 
 

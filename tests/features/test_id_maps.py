@@ -9,7 +9,7 @@ from mapping_spark.features.id_maps import extend_ids
 from mapping_spark.tables.frames import empty, rows
 from mapping_spark.tables.silver import EVENTS, ITEM_IDS, USER_IDS
 
-KEYS = st.lists(st.text(alphabet="abcé9", min_size=1, max_size=3), max_size=12)
+KEYS = st.lists(st.text(alphabet="abcé9", min_size=1, max_size=3), max_size=40)
 
 
 def events_of(spark: SparkSession, users: list[str]) -> DataFrame:
@@ -22,7 +22,7 @@ def as_dict(ids: DataFrame) -> dict[str, int]:
     return {row[0]: row[1] for row in found}
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)  # each example is a dozen Spark stages; the keys are many instead
 @given(first=KEYS, second=KEYS)
 def test_ids_are_contiguous_and_append_only(spark: SparkSession, first: list[str], second: list[str]) -> None:
     before = extend_ids(empty(spark, USER_IDS), events_of(spark, first), USER_IDS, n_buckets=4).localCheckpoint()
@@ -34,21 +34,11 @@ def test_ids_are_contiguous_and_append_only(spark: SparkSession, first: list[str
 
 
 def test_same_input_gives_same_ids_in_any_order(spark: SparkSession) -> None:
-    users = [f"u{i}" for i in range(40)]
+    users = [f"u{i}" for i in range(20)]
     none = empty(spark, USER_IDS)
     there = as_dict(extend_ids(none, events_of(spark, users), USER_IDS))
     back = as_dict(extend_ids(none, events_of(spark, users[::-1] * 2).repartition(5), USER_IDS))
     assert there == back
-
-
-def test_one_batch_or_two_number_the_same_keys(spark: SparkSession) -> None:
-    none = empty(spark, USER_IDS)
-    first = extend_ids(none, events_of(spark, ["a", "b"]), USER_IDS)
-    second = extend_ids(first, events_of(spark, ["b", "c", "d"]), USER_IDS)
-    at_once = extend_ids(none, events_of(spark, ["a", "b", "c", "d"]), USER_IDS)
-    in_two = as_dict(first) | as_dict(second)
-    assert set(in_two) == set(as_dict(at_once))
-    assert sorted(in_two.values()) == sorted(as_dict(at_once).values()) == [0, 1, 2, 3]
 
 
 def test_new_ids_start_after_the_largest_known_one(spark: SparkSession) -> None:

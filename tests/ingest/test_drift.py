@@ -35,13 +35,23 @@ def test_a_new_column_is_only_reported() -> None:
 
 
 @pytest.mark.parametrize(
-    "wider", [dict(n="int"), dict(price="float"), dict(price="decimal(10,2)"), dict(user_id="int"), dict(user_id="bigint"), dict(at="timestamp_ntz")]
+    "wider",
+    [
+        dict(n="int"),
+        dict(price="float"),
+        dict(price="decimal(10,2)"),
+        dict(user_id="int"),
+        dict(user_id="bigint"),
+        dict(at="timestamp_ntz"),
+    ],
 )
 def test_a_type_from_which_the_declared_one_follows_is_accepted(wider: dict[str, str | None]) -> None:
     assert compare(SOURCE, AS_DECLARED | wider) == Drift()
 
 
-@pytest.mark.parametrize("changed", [dict(n="double"), dict(n="string"), dict(user_id="double"), dict(at="bigint"), dict(price="array<double>")])
+@pytest.mark.parametrize(
+    "changed", [dict(n="double"), dict(n="string"), dict(user_id="double"), dict(at="bigint"), dict(price="array<double>")]
+)
 def test_a_changed_type_is_refused(changed: dict[str, str | None]) -> None:
     (name, found) = next(iter(changed.items()))
     with pytest.raises(SchemaDrift, match=f"'{name}' is {found}".replace("<", ".").replace(">", ".")):

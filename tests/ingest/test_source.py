@@ -9,7 +9,8 @@ import pytest
 
 from mapping_spark.config import validated
 from mapping_spark.errors import ConfigError
-from mapping_spark.ingest.source import EventSource, load_source
+from mapping_spark.ingest.declarations import load_sources
+from mapping_spark.ingest.source import EventSource
 
 GOOD: dict[str, Any] = dict(
     name="log",
@@ -29,7 +30,7 @@ def faults_of(**changes: Any) -> str:
 
 @pytest.mark.parametrize("name", ["transactions", "campaign_mailings", "coupon_redemptions"])
 def test_the_declared_sources_are_valid_and_named_as_their_files(name: str) -> None:
-    assert load_source(Path(f"conf/sources/{name}.yml")).name == name
+    assert [source.name for source in load_sources(Path("conf/sources"), [name]).events] == [name]
 
 
 def test_every_fault_is_told_at_once() -> None:

@@ -46,21 +46,16 @@ def test_bought_again_says_how_often_and_how_long_ago(known: MakeEvidence, ranke
 
 
 def test_like_item_names_the_own_item_with_the_largest_weight_times_likeness(known: MakeEvidence, ranked: MakeLists) -> None:
-    chosen: Chosen = {(1, 10): {"weight": 1.0}, (1, 20): {"weight": 3.0}, (2, 30): {"weight": 99.0}}
-    evidence = known({1: None}, [10, 20, 30, 40], chosen, similar={40: [10, 20, 30]})  # 1 x 1 < 3 x 1/2; 30 is not user 1's
-    assert reasons(ranked({1: [40]}), evidence, k=1) == {(1, 40): ("like_item", "like Item 20, which you buy")}
-    assert reasons(ranked({1: [40]}), evidence, k=1, verb="watch") == {(1, 40): ("like_item", "like Item 20, which you watch")}
-
-
-def test_a_similar_slot_names_the_item_it_came_from(known: MakeEvidence, ranked: MakeLists) -> None:
-    evidence = known({1: None}, [10, 40], {(1, 10): {}}, similar={10: [40]})
-    assert reasons(ranked({}), evidence, k=1) == {(1, 40): ("like_item", "like Item 10, which you buy")}
-
-
-def test_an_item_that_may_not_be_shown_is_no_evidence(known: MakeEvidence, ranked: MakeLists) -> None:
-    evidence = known({1: None}, [40], {(1, 10): {}}, similar={10: [40], 40: [10]})
-    assert reasons(ranked({1: [40]}), evidence, k=1) == {(1, 40): ("model_rank", "place 1 in the list of hybrid")}
-    assert reasons(ranked({}), evidence, k=1) == {(1, 40): ("catalogue", "in the catalogue, no users in the last 30 days")}
+    chosen: Chosen = {(1, 10): {"weight": 1.0}, (1, 20): {"weight": 3.0}, (2, 30): {"weight": 9.0}, (3, 99): {}, (4, 99): {}}
+    similar = {40: [10, 20, 30, 99], 30: [50], 99: [60]}
+    evidence = known({1: None, 2: None, 3: None, 4: None}, [10, 20, 30, 40, 50, 60], chosen, similar)
+    found = reasons(ranked({1: [40], 3: [40]}), evidence, k=1, verb="watch")
+    assert found == {
+        (1, 40): ("like_item", "like Item 20, which you watch"),  # 3 x 1/2 > 1 x 1; 30 is not user 1's
+        (2, 50): ("like_item", "like Item 30, which you watch"),  # the slot came from 30
+        (3, 40): ("model_rank", "place 1 in the list of hybrid"),  # 99 may not be shown, so it is no evidence
+        (4, 60): ("catalogue", "in the catalogue, no users in the last 30 days"),
+    }
 
 
 def test_popular_slots_say_by_how_many(known: MakeEvidence, ranked: MakeLists) -> None:

@@ -26,7 +26,7 @@ def test_every_table_is_documented_and_checked(table: Table) -> None:
     assert table.checks
     assert all(column.doc.endswith((".", ";")) for column in table.columns)
     assert all("null" in column.doc for column in table.columns if column.nullable)
-    money_or_count = [c for c in table.columns if c.type.startswith("decimal") or c.name.startswith("n_") and c.name != "n_parameters"]
+    money_or_count = [c for c in table.columns if c.type.startswith("decimal") or (c.name.startswith("n_") and c.name != "n_parameters")]
     assert all(column.unit for column in money_or_count if not column.name.endswith("_sq"))
 
 

@@ -1,0 +1,1 @@
+"""Search, rules, the fallback ladder, reasons: from vectors to what people read."""

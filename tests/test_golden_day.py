@@ -1,0 +1,128 @@
+"""The whole road on one made-up day, as a user runs it: every number redone by hand, a second run, one job by spark-submit."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from mapping_spark import pipeline
+from mapping_spark.config import CONF_VARIABLE
+from mapping_spark.job import Outcome
+from mapping_spark.tables import TABLES
+from mapping_spark.tables.gold import CAMPAIGN_KPIS, CAMPAIGN_OUTCOMES, MODEL_METRICS, RECOMMENDATIONS
+from mapping_spark.tables.ops import EVENT_ACCOUNTING
+from mapping_spark.tables.silver import EVENTS, INTERACTIONS, QUARANTINE
+from mapping_spark.tables.store import Store
+
+from . import golden
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="module")
+def day(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, list[Outcome], Path]]:
+    """The store after all jobs have run, how they went, and the folder of settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        conf = golden.write(tmp_path_factory.mktemp("golden"))
+        patch.setenv(CONF_VARIABLE, str(conf))
+        settings, as_of, store = pipeline.open_environment("golden", None, [])
+        yield store, pipeline.run_all(settings, as_of, store), conf
+
+
+def test_every_record_is_accounted_for(day: tuple[Store, list[Outcome], Path]) -> None:
+    (row,) = day[0].read(EVENT_ACCOUNTING).collect()
+    # 13 good events, the first delivered twice, a line cut short and a blank user
+    assert (row.n_in, row.n_clean, row.n_duplicate, row.n_quarantined, row.n_late) == (16, 13, 1, 2, 0)
+    assert day[0].count(EVENTS) == 13
+    assert {r.reason_codes for r in day[0].read(QUARANTINE).collect()} == {"not_json", "user_id_missing"}
+
+
+def test_interactions_are_halved_by_half_lives_and_never_see_the_future(day: tuple[Store, list[Outcome], Path]) -> None:
+    found = {(row.user_id, row.item_id): row for row in day[0].read(INTERACTIONS).collect()}
+    assert len(found) == 7
+    milk = found["u1", "milk"]
+    half_life = pipeline.open_environment("golden", None, [])[0].interactions.half_life_days
+    assert half_life is not None
+    assert milk.weight == pytest.approx(0.5 ** (9 / half_life) + 0.5 ** (5 / half_life))  # bought 9 and 5 days before
+    assert (milk.n_events, milk.last_at) == (2, dt.datetime(2024, 3, 5, 12))
+    assert ("u1", "tea") not in found
+
+
+def test_every_user_gets_exactly_k_items_with_reasons(day: tuple[Store, list[Outcome], Path]) -> None:
+    rows = day[0].read(RECOMMENDATIONS).orderBy("user_id", "rank").collect()
+    # u3 declared nothing: the configured default is consent
+    assert [(row.user_id, row.rank) for row in rows] == [(user, rank) for user in ("u1", "u2", "u3") for rank in (1, 2, 3)]
+    assert len({(row.user_id, row.item_id) for row in rows}) == len(rows)
+    assert len({row.recommendation_id for row in rows}) == len(rows)
+    first = rows[0]
+    assert (first.item_id, first.stage, first.reason_code, first.reason) == (
+        "milk",
+        "model",
+        "bought_again",
+        "bought 2 times, last 5 days ago",
+    )
+
+
+def test_repeat_is_right_about_the_habit_and_nothing_new(day: tuple[Store, list[Outcome], Path]) -> None:
+    found = {(r.model, r.protocol, r.metric, r.k): r for r in day[0].read(MODEL_METRICS).collect()}
+    hit = found["repeat", "all_items", "hit_rate", 1]
+    # of u1 (took tea) and u2 (took milk again), only u2's heaviest habit can be right; u3 took nothing afterwards
+    assert (hit.n_users, hit.n_users_skipped) == (2, 1)
+    assert found["repeat", "new_items", "hit_rate", 3].value == 0
+    assert found["popularity", "new_items", "hit_rate", 3].value == 1  # tea is among what u1 does not have
+
+
+def test_campaign_sums_redone_by_hand(day: tuple[Store, list[Outcome], Path]) -> None:
+    outcomes = {row.user_id: row for row in day[0].read(CAMPAIGN_OUTCOMES).collect()}
+    assert set(outcomes) == {"u1", "u3"}
+    # u1 bought bread on the 5th; u3 bought jam on the 6th, its bread on the 3rd came before the campaign
+    assert (outcomes["u1"].revenue, outcomes["u3"].revenue) == (Decimal(3), Decimal(5))
+    assert (outcomes["u1"].n_conversions, outcomes["u3"].n_conversions) == (1, 0)
+    kpis = {row.segment: row for row in day[0].read(CAMPAIGN_KPIS).collect()}
+    assert (kpis["north"].n_users, kpis["unknown"].n_users) == (1, 1)
+    assert kpis["unknown"].gross_margin == Decimal("1.25")  # a quarter of 5
+    assert kpis["unknown"].cost == Decimal("0.5")
+
+
+def test_a_second_run_changes_nothing(day: tuple[Store, list[Outcome], Path]) -> None:
+    store, first, _ = day
+    assert {outcome.status for outcome in first} == {"succeeded"}
+    before = {name: store.version(table) for name, table in TABLES.items()}
+    settings, as_of, _ = pipeline.open_environment("golden", None, [])
+    assert {outcome.status for outcome in pipeline.run_all(settings, as_of, store)} == {"unchanged"}
+    assert {name: store.version(table) for name, table in TABLES.items()} == before
+
+
+def submit(job: str, conf: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = ["spark-submit", str(PROJECT / "jobs" / f"{job}.py"), "--env", "golden", "--as-of", golden.DAY, *arguments]
+    environment = os.environ | {CONF_VARIABLE: str(conf), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=240, cwd=conf)
+
+
+def test_a_job_runs_by_spark_submit_and_its_dry_run_writes_nothing(day: tuple[Store, list[Outcome], Path]) -> None:
+    store, _, conf = day
+    before = store.version(CAMPAIGN_KPIS)
+    dry = submit("campaign_kpis", conf, "--set", "campaigns.margin=0.5", "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+    assert "gold.campaign_outcomes: version" in dry.stdout
+    assert "replace all rows of gold.campaign_kpis" in dry.stdout
+    assert store.version(CAMPAIGN_KPIS) == before
+    real = submit("campaign_kpis", conf, "--set", "campaigns.margin=0.5")
+    assert real.returncode == 0, real.stderr
+    assert "2 rows in, 2 out" in real.stdout
+    margins = {row.segment: row.gross_margin for row in store.read(CAMPAIGN_KPIS).collect()}
+    assert margins["unknown"] == Decimal("2.5")  # half of 5
+
+
+def test_a_wrong_setting_ends_a_submitted_job_with_its_code(day: tuple[Store, list[Outcome], Path]) -> None:
+    done = submit("campaign_kpis", day[2], "--set", "campaigns.margn=0.5")
+    assert done.returncode == 2
+    assert "did you mean 'margin'" in done.stderr
