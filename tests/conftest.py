@@ -18,6 +18,9 @@ time.tzset()
 SMALL = {
     "spark.master": "local[2]",
     "spark.driver.memory": "2g",
+    # Tiny tables: compiling code costs more than it saves. None of these changes a result.
+    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.sql.adaptive.enabled": "false",
     "spark.sql.shuffle.partitions": "2",
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.ui.enabled": "false",

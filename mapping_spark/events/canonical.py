@@ -21,8 +21,8 @@ from mapping_spark.events.typed import Bounds, can_be_faulty, fault_name, typed_
 from mapping_spark.ingest.source import CANONICAL, MANDATORY, EventSource
 from mapping_spark.tables.silver import EVENTS
 
-ORIGIN = ("source", "source_file", "source_offset", "payload", "batch_id", "ingested_at")
-"""Columns of bronze that a candidate keeps."""
+ORIGIN = ("source_file", "source_offset", "payload")
+"""Columns of bronze that a candidate keeps, the text only of a rejected record."""
 IDS = ("event_id", "user_id", "item_id", "session_id", "campaign_id", "recommendation_id")
 """Columns of silver.events that name something, and so take the canonical form of an id."""
 KEY = "__key"
@@ -35,6 +35,7 @@ _ID_TEXTS = "__ids"
 _LINE = "\u2028"  # between the id texts of a record: ends a line for a pattern, and is no control character
 _CONTROL = r"[\x00-\x1f\x7f-\x9f]"
 _NOT_AN_ID = r'(?m)^ *(?:[+-]?\d+\.\d*(?:[eE][+-]?\d+)?|(?i:true|false)|"?(?:NaN|[+-]?Infinity)"?|\[.*\]|\{ *(?:\}|".*)) *$'
+_NOT_PLAIN = r"[^\d\x{2028}]|\d{19}"  # anything but short integers, which break no rule of ids
 _LONG_INTEGER = r"(?m)^ *[+-]?\d{19,} *$"
 _OUTER_SPACE = r"^[\p{Z}\x{feff}\x{200b}]+|[\p{Z}\x{feff}\x{200b}]+$"
 
@@ -50,7 +51,9 @@ def judge(bronze: DataFrame, source: EventSource, config: CleaningConfig, lookup
     parsed = parse(bronze, list(columns), source.format, max_bytes=config.max_record_bytes, max_nesting=config.max_nesting)
     ids = [F.col(RAW)[name] for name in columns if any(name in source.references(canonical) for canonical in IDS)]
     keys = [F.trim(F.col(RAW)[source.lookup.key]).alias(KEY)] if source.lookup else []
-    records = parsed.select(F.struct(*ORIGIN).alias(_RECORD), UNREADABLE, F.concat_ws(_LINE, *ids).alias(_ID_TEXTS), RAW, *keys)
+    texts = F.concat_ws(_LINE, *ids)
+    suspicious = F.when(texts.rlike(_NOT_PLAIN), texts).alias(_ID_TEXTS)
+    records = parsed.select(F.struct(*ORIGIN, "ingested_at").alias(_RECORD), UNREADABLE, suspicious, RAW, *keys)
     types = {name: source.columns[name] for name in columns}
     read = typed_columns(records, types, source.zone, bounds(F.col(f"{_RECORD}.ingested_at"), config), source.references("event_at"))
     if lookup is not None:
@@ -58,7 +61,9 @@ def judge(bronze: DataFrame, source: EventSource, config: CleaningConfig, lookup
         read = read.join(F.broadcast(lookup), on=KEY, how="left")
     candidates = _canonical(read, source)
     dated = candidates.withColumn("event_date", F.to_date(F.from_utc_timestamp("event_at", config.business_zone)))
-    return dated.withColumn(REASONS, _reason_codes(source, config)).select(*ORIGIN, *CANONICAL, "event_date", REASONS)
+    judged = dated.withColumn(REASONS, _reason_codes(source, config)).withColumn(REASONS, _in_order(F.col(REASONS)))
+    rejected_text = F.when(F.col(REASONS) != "", F.col("payload"))
+    return judged.withColumn("payload", rejected_text).select(*ORIGIN, *CANONICAL, "event_date", REASONS)
 
 
 def bounds(arrived_at: Column, config: CleaningConfig) -> Bounds:
@@ -82,12 +87,14 @@ def _canonical(read: DataFrame, source: EventSource) -> DataFrame:
     expressions = {name: _expression(read, source, name) for name in CANONICAL}
     evaluated = read.select(f"{_RECORD}.*", *kept, *(column.alias(f"__{name}") for name, (column, _) in expressions.items()))
     columns = [_formed(source, name, found).alias(name) for name, (_, found) in expressions.items()]
-    return evaluated.select(*ORIGIN, *kept, *(f"__{name}" for name in _NUMBERS), *columns)
+    return evaluated.select(*ORIGIN, "ingested_at", *kept, *(f"__{name}" for name in _NUMBERS), *columns)
 
 
 def _expression(read: DataFrame, source: EventSource, name: str) -> tuple[Column, str]:
     """The declared expression and its Spark type, as Spark resolves it over the typed columns."""
-    sql = source.event.get(name, "NULL")
+    if name not in source.event:
+        return F.lit(None), "void"
+    sql = source.event[name]
     try:
         expression = F.expr(sql)
         return expression, read.select(expression).dtypes[0][1]
@@ -126,11 +133,15 @@ def _faulty(source: EventSource) -> list[str]:
 
 
 def _reason_codes(source: EventSource, config: CleaningConfig) -> Column:
-    """Every reason against a candidate, sorted and joined by commas; only the one of the record if it is unreadable."""
+    """Every reason against a candidate, joined by commas; only the one of the record if it is unreadable."""
     codes = [_code_of_fault(source, name) for name in _faulty(source)]
     codes += [F.when(broken, F.lit(code)) for code, broken in _broken_rules(source, config)]
-    every = F.array_sort(F.array_distinct(F.array_compact(F.array(*codes))))
-    return F.coalesce(F.col(UNREADABLE), F.array_join(every, ","))
+    return F.coalesce(F.col(UNREADABLE), F.concat_ws(",", *codes))
+
+
+def _in_order(codes: Column) -> Column:
+    """Each code once, sorted; most records have none or one, and need no work."""
+    return F.when(F.contains(codes, F.lit(",")), F.array_join(F.array_sort(F.array_distinct(F.split(codes, ","))), ",")).otherwise(codes)
 
 
 def _code_of_fault(source: EventSource, name: str) -> Column:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from pyspark import StorageLevel
@@ -108,27 +109,39 @@ def _clean_source(store: Store, source: EventSource, config: CleaningConfig) -> 
 
 
 def _clean_batch(store: Store, batch: _Batch, candidates: DataFrame) -> Account:
-    known = _reachable(batch.of_others(store.read(EVENTS)), candidates, batch).select("event_id", "event_date")
+    events = batch.of_others(store.read(EVENTS))
     known_late = batch.of_others(store.read(LATE_EVENTS)).select("event_id")
-    outcomes = classify(candidates, known, known_late, late_before=batch.late_before, window_days=batch.config.window_days)
-    outcomes = outcomes.persist(StorageLevel.MEMORY_AND_DISK)  # read by the account and by every write
-    try:
+    window_days = batch.config.window_days
+    with ExitStack() as stack:
+        if batch.late_before is not None:  # nothing earlier is compared with events
+            known = events.where(F.col("event_date") >= F.lit(batch.late_before - dt.timedelta(days=window_days)))
+        elif events.isEmpty():
+            known = events
+        else:  # once in a source's life: its first batch, where other sources have already written
+            candidates = stack.enter_context(_kept(candidates))
+            known = _within_reach(events, candidates, window_days)
+        known = known.select("event_id", "event_date")
+        outcomes = classify(candidates, known, known_late, late_before=batch.late_before, window_days=window_days)
+        outcomes = stack.enter_context(_kept(outcomes))  # read by the account and by every write
         account = _account(outcomes, batch.latest)
         _write(store, batch, outcomes, account)
-    finally:
-        outcomes.unpersist()
     LOGGER.info("cleaned", extra={"source": batch.source.name, "batch_id": batch.batch_id, "n_in": account.n_in})
     return account
 
 
-def _reachable(events: DataFrame, candidates: DataFrame, batch: _Batch) -> DataFrame:
-    """Events on the business days that the batch's window can reach, so that the cost of a day stays that of a window."""
-    window = dt.timedelta(days=batch.config.window_days)
-    if batch.late_before is not None:  # nothing earlier than that is compared with events
-        return events.where(F.col("event_date") >= F.lit(batch.late_before - window))
-    if events.isEmpty():
-        return events
-    # Once in a source's life: its first batch, where other sources have already written.
+@contextmanager
+def _kept(frame: DataFrame) -> Iterator[DataFrame]:
+    """A frame that is computed once, in memory or on disk, until the block ends."""
+    kept = frame.persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        yield kept
+    finally:
+        kept.unpersist()
+
+
+def _within_reach(events: DataFrame, candidates: DataFrame, window_days: int) -> DataFrame:
+    """Events on the business days that the window around any good candidate covers."""
+    window = dt.timedelta(days=window_days)
     first, last = candidates.where(F.col(REASONS) == "").agg(F.min("event_date"), F.max("event_date")).collect()[0]
     return events.where(F.col("event_date").between(first - window, last + window)) if first else events.limit(0)
 
@@ -143,6 +156,8 @@ def _account(outcomes: DataFrame, latest: dt.date | None) -> Account:
 
 def _write(store: Store, batch: _Batch, outcomes: DataFrame, account: Account) -> None:
     """Write what there is, the account last."""
+    writer = f"clean/{batch.source.name}"
+    constant = {"source": F.lit(batch.source.name), "batch_id": F.lit(batch.batch_id).cast("bigint")}
     rejected = outcomes.where(F.col(OUTCOME) == QUARANTINED)
     words = in_words(F.col(REASONS), codes_of(batch.source.columns))
     # One task per range of days, so that a day is few files and a big day is several.
@@ -154,7 +169,7 @@ def _write(store: Store, batch: _Batch, outcomes: DataFrame, account: Account) -
     )
     for table, outcome, frame in parts:
         if account.n(outcome):
-            store.append_once(table, frame, writer=f"clean/{batch.source.name}", sequence=batch.batch_id)
+            store.append_once(table, frame.withColumns(constant), writer=writer, sequence=batch.batch_id)
     row = dict(
         source=batch.source.name,
         batch_id=batch.batch_id,
@@ -165,7 +180,7 @@ def _write(store: Store, batch: _Batch, outcomes: DataFrame, account: Account) -
         n_late=account.n(LATE),
         max_event_date=account.latest,
     )
-    store.insert_new(EVENT_ACCOUNTING, rows(store.spark, EVENT_ACCOUNTING, row))
+    store.append_once(EVENT_ACCOUNTING, rows(store.spark, EVENT_ACCOUNTING, row), writer=writer, sequence=batch.batch_id)
 
 
 def _refuse_poor(accounts: Mapping[str, Account], config: CleaningConfig) -> None:

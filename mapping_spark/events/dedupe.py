@@ -30,13 +30,16 @@ def classify(candidates: DataFrame, known: DataFrame, known_late: DataFrame, *, 
     # Rejected rows are spread by where they came from: most have no id, and one task would get them all.
     scattered = F.xxhash64("source_file", "source_offset")
     keyed = candidates.withColumn("__hash", F.when(is_good, F.xxhash64("event_id")).otherwise(scattered))
-    keyed = keyed.withColumn("__id", F.when(is_good, F.col("event_id"))).withColumn("payload", F.when(~is_good, F.col("payload")))
+    keyed = keyed.withColumn("__id", F.when(is_good, F.col("event_id")))
     first = F.row_number().over(Window.partitionBy(*_KEY).orderBy("source_file", "source_offset")) == 1
     ranked = keyed.withColumn("__is_first", first)
     # Both sides hold each id once, so that the joins cannot multiply rows.
     seen = ranked.join(_by_id(known, F.collect_set("event_date").alias("__dates")), on=[*_KEY], how="left")
-    seen = seen.join(_by_id(known_late, F.lit(True).alias("__is_known_late")), on=[*_KEY], how="left")
     near = F.exists("__dates", lambda day: F.abs(F.date_diff("event_date", day)) <= window_days)
+    if late_before is None:
+        seen = seen.withColumn("__is_known_late", F.lit(False))
+    else:
+        seen = seen.join(_by_id(known_late, F.lit(True).alias("__is_known_late")), on=[*_KEY], how="left")
     is_late = F.lit(False) if late_before is None else F.col("event_date") < F.lit(late_before)
     outcome = (
         F.when(~is_good, F.lit(QUARANTINED))

@@ -26,8 +26,8 @@ def outcomes(
     late_before: dt.date | None = None,
 ) -> list[Any]:
     """Outcomes of (id, days after DAY, reason codes), delivered in this order; the window is 7 days."""
-    values = [("f", i, name, DAY + dt.timedelta(days=days), codes, "text") for i, (name, days, codes) in enumerate(candidates)]
-    schema = "source_file string, source_offset bigint, event_id string, event_date date, reason_codes string, payload string"
+    values = [("f", i, name, DAY + dt.timedelta(days=days), codes) for i, (name, days, codes) in enumerate(candidates)]
+    schema = "source_file string, source_offset bigint, event_id string, event_date date, reason_codes string"
     frame = spark.createDataFrame(values, schema)  # the columns of a candidate that are read here
     known_late = ids(spark, *((name, 0) for name in late)).select("event_id")
     found = classify(frame, ids(spark, *known), known_late, late_before=late_before, window_days=7)
