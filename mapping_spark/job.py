@@ -195,11 +195,14 @@ def prepare(job: Job, settings: Settings, as_of: dt.date, store: Store) -> tuple
     return run, runs.run_key(job.name, as_of, inputs, settings.hash(job.config))
 
 
-def execute(job: Job, settings: Settings, as_of: dt.date, store: Store) -> Outcome:
-    """Run the job for a date, unless its key has already succeeded, and write the ledger."""
+def execute(job: Job, settings: Settings, as_of: dt.date, store: Store, done: Mapping[str, str] | None = None) -> Outcome:
+    """Run the job for a date, unless its key has already succeeded, and write the ledger.
+
+    `done`: the latest successful key of each job, where the caller has read the ledger for several jobs at once.
+    """
     run, key = prepare(job, settings, as_of, store)
-    last = runs.last_success(store, job.name, as_of)
-    if last and last["run_key"] == key and not job.always:
+    last = (runs.latest_keys(store, as_of) if done is None else done).get(job.name)
+    if last == key and not job.always:
         return Outcome(job.name, "unchanged")
     before = {table.name: store.version(table) for table in job.writes}
     for table in job.writes:
@@ -210,22 +213,22 @@ def execute(job: Job, settings: Settings, as_of: dt.date, store: Store) -> Outco
         try:
             rows_in = job.work(run)
         except Exception as fault:
-            _record(run, key, Outcome(job.name, "failed", time.monotonic() - began, 0, 0, memory.peak_mb), fault)
+            failed = Outcome(job.name, "failed", time.monotonic() - began, 0, 0, memory.peak_mb)
+            _record(run, key, failed, output_version=None, error=_safe_message(fault))
             raise
-    after = {table.name: store.version(table) for table in job.writes}
-    rows_out = sum(store.rows_written(table, before[table.name]) for table in job.writes if after[table.name] != before[table.name])
+    written = [store.written(table, before[table.name]) for table in job.writes]
+    rows_out = sum(rows for _, rows in written)
     if rows_in is None:
         rows_in = sum(store.count(table, run.versions[table.name]) for table in job.reads) or rows_out
     outcome = Outcome(job.name, "succeeded", time.monotonic() - began, rows_in, rows_out, memory.peak_mb)
     if job.always and rows_out == 0 and last is not None:
         return Outcome(job.name, "unchanged")
-    _record(run, key, outcome, None)
+    _record(run, key, outcome, output_version=written[0][0], error=None)
     logs.LOGGER.info("finished", extra={"job": job.name, "rows_in": rows_in, "rows_out": rows_out, "seconds": round(outcome.seconds, 3)})
     return outcome
 
 
-def _record(run: Run, key: str, outcome: Outcome, fault: Exception | None) -> None:
-    output = run.job.writes[0]
+def _record(run: Run, key: str, outcome: Outcome, *, output_version: int | None, error: str | None) -> None:
     runs.record(
         run.store,
         run_id=uuid.uuid4().hex,
@@ -239,11 +242,11 @@ def _record(run: Run, key: str, outcome: Outcome, fault: Exception | None) -> No
         rows_out=outcome.rows_out,
         peak_memory_mb=outcome.peak_memory_mb,
         input_versions=runs.as_json(run.versions),
-        output_table=output.name,
-        output_version=None if fault else run.store.version(output),
+        output_table=run.job.writes[0].name,
+        output_version=output_version,
         config_hash=run.settings.hash(run.job.config),
         code_version=runs.code_version(),
-        error=None if fault is None else _safe_message(fault),
+        error=error,
     )
 
 
@@ -258,14 +261,14 @@ def _safe_message(fault: Exception) -> str:
 def plan(job: Job, settings: Settings, as_of: dt.date, store: Store) -> list[str]:
     """What a run would read and write, without writing anything."""
     run, key = prepare(job, settings, as_of, store)
-    last = runs.last_success(store, job.name, as_of)
+    last = runs.latest_keys(store, as_of).get(job.name)
     lines = [f"{job.name} as of {as_of}"]
     for table in (*job.reads, *job.rules):
         version = run.versions[table.name]
         state = "not there, taken as empty" if version is None else f"version {version}, {store.count(table, version):,} rows"
         lines.append(f"  reads  {table.name}: {state}")
     lines.append(f"  plan   {job.work}")
-    unchanged = last is not None and last["run_key"] == key and not job.always
+    unchanged = last == key and not job.always
     lines.append("  would be skipped: the same run has already succeeded" if unchanged else f"  run key {key}")
     return lines
 

@@ -11,6 +11,7 @@ from mapping_spark import console, logs
 from mapping_spark.errors import ConfigError
 from mapping_spark.job import Job, Outcome, execute, in_order, open_store, plan
 from mapping_spark.settings import Settings, load_settings
+from mapping_spark.tables.runs import latest_keys
 from mapping_spark.tables.store import Store
 
 
@@ -44,12 +45,13 @@ def run_all(settings: Settings, as_of: dt.date, store: Store, jobs: Sequence[Job
     """Run the jobs one after the other; stops at the first that fails."""
     outcomes: list[Outcome] = []
     chosen = all_jobs() if jobs is None else jobs
+    done = {} if dry_run else latest_keys(store, as_of)
     for number, job in enumerate(chosen, start=1):
         if dry_run:
             console.say("\n".join(plan(job, settings, as_of, store)))
             continue
         with console.waiting(f"{number}/{len(chosen)} {job.name}"):
-            outcome = execute(job, settings, as_of, store)
+            outcome = execute(job, settings, as_of, store, done)
         console.say(f"{number:2d}/{len(chosen)} {outcome}")
         outcomes.append(outcome)
     return outcomes

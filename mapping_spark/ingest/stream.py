@@ -55,7 +55,7 @@ def ingest_source(store: Store, source: EventSource, config: IngestConfig) -> in
         if batches.fault:
             raise batches.fault from None
         raise
-    return store.rows_written(RAW_EVENTS, before)
+    return store.written(RAW_EVENTS, before)[1]
 
 
 def follow_source(store: Store, source: EventSource, config: IngestConfig, every_seconds: float) -> StreamingQuery:

@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 from mapping_spark.errors import MissingInput
 from mapping_spark.models.base import Vectors
+from mapping_spark.tables.frames import small
 
 _ROLES = ("users", "items", "similar_from", "similar_to")
 _ROLE_SCHEMA = "role string, folder string"  # the artifact's own table of contents, no declared table
@@ -29,7 +30,7 @@ def save(vectors: Vectors, path: str) -> None:
             frame.write.mode("overwrite").option("compression", "zstd").parquet(f"{path}/{role}")
             frames[id(frame)] = role
         folders[role] = frames[id(frame)]
-    roles = vectors.users.sparkSession.createDataFrame(sorted(folders.items()), _ROLE_SCHEMA)
+    roles = small(vectors.users.sparkSession, sorted(folders.items()), _ROLE_SCHEMA)
     roles.coalesce(1).write.mode("overwrite").parquet(f"{path}/roles")
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import difflib
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
+from pyspark.sql.pandas.types import to_arrow_schema
 
 from mapping_spark.errors import ContractError
 from mapping_spark.tables.contract import Table, comment
@@ -80,7 +83,7 @@ def widens(found: str, declared: str) -> bool:
 
 def empty(spark: SparkSession, table: Table) -> DataFrame:
     """A frame with the table's schema and no rows."""
-    return spark.createDataFrame([], schema(table))
+    return small(spark, [], schema(table))
 
 
 def rows(spark: SparkSession, table: Table, *values: dict[str, Any]) -> DataFrame:
@@ -93,7 +96,24 @@ def rows(spark: SparkSession, table: Table, *values: dict[str, Any]) -> DataFram
         raise ContractError(table.name, f"the columns {unknown}", f"columns among {list(table.column_names)}", "Mend the test row.")
     neutral = {c.name: None if c.nullable else _PLACEHOLDERS[c.type] for c in table.columns}
     records = [tuple(_utc((neutral | row)[name]) for name in table.column_names) for row in values]
-    return spark.createDataFrame(records, schema(table))
+    return small(spark, records, schema(table))
+
+
+def small(spark: SparkSession, records: Sequence[tuple[Any, ...]], shape: T.StructType | str) -> DataFrame:
+    """A frame of a few `records`, held in the plan itself: no Python worker is started to read it.
+
+    Datetimes are aware (UTC). Raises `ContractError` where a column that allows no null holds one.
+    """
+    struct = shape if isinstance(shape, T.StructType) else T.StructType.fromDDL(shape)
+    if not isinstance(struct, T.StructType):
+        raise ContractError("a small frame", repr(shape), "columns with names and types", "Write 'name type, name type'.")
+    columns = list(zip(*records, strict=True)) if records else [()] * len(struct.fields)
+    empty_keys = [f.name for f, values in zip(struct.fields, columns, strict=True) if not f.nullable and None in values]
+    if empty_keys:
+        raise ContractError("a small frame", f"null in {', '.join(empty_keys)}", "a value in every row", "Give it a value.")
+    arrow = to_arrow_schema(struct)
+    arrays = [pa.array(list(values), type=field.type) for field, values in zip(arrow, columns, strict=True)]
+    return spark.createDataFrame(pa.Table.from_arrays(arrays, schema=arrow), struct)
 
 
 def _utc(value: Any) -> Any:

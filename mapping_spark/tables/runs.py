@@ -38,13 +38,14 @@ def run_key(job: str, as_of: dt.date, inputs: Mapping[str, Any], config_hash: st
     return content_hash([job, as_of, dict(inputs), config_hash, code_version()])
 
 
-def last_success(store: Store, job: str, as_of: dt.date) -> Mapping[str, Any] | None:
-    """The job's latest successful run for the date; None where there is none."""
+def latest_keys(store: Store, as_of: dt.date) -> dict[str, str]:
+    """Job to the run key of its latest success for the date; jobs that never succeeded are not in it."""
     if not store.exists(JOB_RUNS):
-        return None
-    of_job = (F.col("job") == job) & (F.col("as_of_date") == F.lit(as_of)) & (F.col("status") == "succeeded")
-    row = store.read(JOB_RUNS).where(of_job).orderBy(F.desc("ended_at"), F.desc("run_id")).head()
-    return row.asDict() if row else None
+        return {}
+    is_success = (F.col("as_of_date") == F.lit(as_of)) & (F.col("status") == "succeeded")
+    latest = F.max_by("run_key", F.struct("ended_at", "run_id")).alias("run_key")
+    found = store.read(JOB_RUNS).where(is_success).groupBy("job").agg(latest).collect()  # one row per job
+    return {row["job"]: row["run_key"] for row in found}
 
 
 def record(store: Store, **values: Any) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
@@ -53,6 +53,7 @@ class Store:
     spark: SparkSession
     root: str
     catalog: str | None = None
+    _counts: dict[tuple[str, int], int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", checked_root(self.root))
@@ -127,15 +128,19 @@ class Store:
         return int(row["version"]) if row else None
 
     def count(self, table: Table, version: int | None = None) -> int:
-        """Rows of the table; answered from Delta's file statistics, without a scan."""
-        return self.read(table, version).count()
+        """Rows of the table; answered from Delta's file statistics, without a scan. A version's count never changes: it is kept."""
+        if version is None:
+            return self.read(table).count()
+        if (table.name, version) not in self._counts:
+            self._counts[table.name, version] = self.read(table, version).count()
+        return self._counts[table.name, version]
 
-    def rows_written(self, table: Table, since: int | None) -> int:
-        """Rows that the commits after version `since` (None: all of them) added, from Delta's own history."""
-        commits = self._handle(table).history().where(F.col("version") > F.lit(-1 if since is None else since))
+    def written(self, table: Table, since: int | None) -> tuple[int | None, int]:
+        """The current version, and the rows that the commits after version `since` (None: all of them) added, from Delta's history."""
         metric = F.coalesce(F.col("operationMetrics")["numTargetRowsInserted"], F.col("operationMetrics")["numOutputRows"])
-        row = commits.agg(F.sum(metric.cast("bigint"))).head()
-        return int(row[0] or 0) if row else 0
+        is_new = F.col("version") > F.lit(-1 if since is None else since)
+        row = self._handle(table).history().agg(F.max("version"), F.sum(F.when(is_new, metric.cast("bigint")))).head()
+        return (row[0], int(row[1] or 0)) if row else (None, 0)
 
     def append_once(self, table: Table, frame: DataFrame, *, writer: str, sequence: int) -> None:
         """Append `frame` unless `writer` has already appended this or a later `sequence`."""

@@ -12,12 +12,13 @@ from pyspark.sql import functions as F
 
 from mapping_spark.errors import ConfigError
 from mapping_spark.evaluation.bootstrap import bootstrap_means, paired_difference, poisson_weight
+from mapping_spark.tables.frames import small
 
 VALUES = "segment string, user_idx bigint, score double"  # no declared table
 
 
 def frame(spark: SparkSession, scores: dict[str, list[float | None]]) -> DataFrame:
-    return spark.createDataFrame([(name, user, score) for name, column in scores.items() for user, score in enumerate(column)], VALUES)
+    return small(spark, [(name, user, score) for name, column in scores.items() for user, score in enumerate(column)], VALUES)
 
 
 def means(values: DataFrame, n_replicates: int = 100, seed: int = 7) -> dict[str, Row]:

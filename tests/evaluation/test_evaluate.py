@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 
 from mapping_spark.errors import ConfigError
 from mapping_spark.evaluation.evaluate import evaluate, user_metrics
-from mapping_spark.tables.frames import rows
+from mapping_spark.tables.frames import rows, small
 from mapping_spark.tables.gold import MODEL_METRICS
 from mapping_spark.tables.silver import INTERACTIONS
 
@@ -51,11 +51,11 @@ def lists_of(spark: SparkSession, runs: dict[tuple[str, str], Lists]) -> DataFra
         for rank, item in enumerate(items, start=1)
     ]
     # what models hand over is no declared table
-    return spark.createDataFrame(records, "run_id string, model string, protocol string, user_idx bigint, item_idx bigint, rank int")
+    return small(spark, records, "run_id string, model string, protocol string, user_idx bigint, item_idx bigint, rank int")
 
 
 def relevant_of(spark: SparkSession, pairs: Pairs, protocol: str = "all_items") -> DataFrame:
-    return spark.createDataFrame([(protocol, user, item) for user, item in pairs], "protocol string, user_idx bigint, item_idx bigint")
+    return small(spark, [(protocol, user, item) for user, item in pairs], "protocol string, user_idx bigint, item_idx bigint")
 
 
 def train(spark: SparkSession, pairs: Pairs) -> DataFrame:

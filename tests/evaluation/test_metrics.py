@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from mapping_spark.evaluation.metrics import ACCURACY, coverage, novelty, self_information
+from mapping_spark.tables.frames import small
 
 Case = tuple[list[int], int | None]  # hit ranks, number of relevant items
 KS = (1, 3, 10, 20)
@@ -20,7 +21,7 @@ KS = (1, 3, 10, 20)
 def accuracy(spark: SparkSession, cases: list[Case], ks: tuple[int, ...] = KS) -> list[dict[str, float | None]]:
     """All metrics of all cases in one Spark action, in the order of the cases."""
     numbered = [(number, ranks, n_relevant) for number, (ranks, n_relevant) in enumerate(cases)]
-    frame = spark.createDataFrame(numbered, "number int, hit_ranks array<int>, n_relevant bigint")  # no declared table
+    frame = small(spark, numbered, "number int, hit_ranks array<int>, n_relevant bigint")  # no declared table
     columns = [metric(F.col("hit_ranks"), F.col("n_relevant"), k).alias(f"{name}@{k}") for name, metric in ACCURACY.items() for k in ks]
     found = frame.select("number", *columns).collect()
     return [row.asDict() for row in sorted(found, key=lambda row: int(row.number))]
@@ -89,7 +90,7 @@ def test_a_hit_one_rank_higher_never_lowers_a_metric(spark: SparkSession, drawn:
 
 
 def test_self_information_is_the_bits_of_the_share_of_users(spark: SparkSession) -> None:
-    frame = spark.createDataFrame([(4,), (1,), (0,), (None,)], "holders bigint")  # no declared table
+    frame = small(spark, [(4,), (1,), (0,), (None,)], "holders bigint")  # no declared table
     found = [row[0] for row in frame.select(self_information(F.col("holders"), F.lit(8))).collect()]
     assert found == [math.log2(8 / 4), 3, 3, 3]  # an item nobody has: as if one user had it
 
@@ -104,7 +105,7 @@ def test_novelty_is_the_mean_over_the_first_k_items(spark: SparkSession) -> None
 
 
 def test_coverage_is_the_share_of_the_catalogue_shown_within_k(spark: SparkSession) -> None:
-    frame = spark.createDataFrame([(1, 8), (2, 8), (7, 8)], "best_rank int, n_items bigint")  # no declared table
+    frame = small(spark, [(1, 8), (2, 8), (7, 8)], "best_rank int, n_items bigint")  # no declared table
     row = frame.agg(*(coverage(F.col("best_rank"), F.col("n_items"), k) for k in (1, 5, 10))).first()
     assert row is not None
     assert tuple(row) == (1 / 8, 2 / 8, 3 / 8)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pyspark.sql import DataFrame, SparkSession
 
 from mapping_spark.evaluation.splits import PROTOCOLS, relevant_items
-from mapping_spark.tables.frames import rows
+from mapping_spark.tables.frames import rows, small
 from mapping_spark.tables.silver import INTERACTIONS
 
 PAIR = "user_idx bigint, item_idx bigint"  # the two columns read from the future: no declared table
@@ -20,7 +20,7 @@ def train(spark: SparkSession, *pairs: tuple[int, int]) -> DataFrame:
 def split(
     spark: SparkSession, future: Sequence[tuple[int | None, int | None]], interactions: DataFrame
 ) -> dict[str, list[tuple[int, int]]]:
-    found = relevant_items(spark.createDataFrame(future, PAIR), interactions)
+    found = relevant_items(small(spark, future, PAIR), interactions)
     assert found.columns == ["protocol", "user_idx", "item_idx"]
     return {name: sorted((row.user_idx, row.item_idx) for row in found.where(found.protocol == name).collect()) for name in PROTOCOLS}
 

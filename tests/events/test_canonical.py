@@ -16,7 +16,7 @@ from mapping_spark.events.canonical import canonical_id, judge
 from mapping_spark.events.settings import CleaningConfig
 from mapping_spark.ingest.source import EventSource
 from mapping_spark.tables.bronze import RAW_EVENTS
-from mapping_spark.tables.frames import rows
+from mapping_spark.tables.frames import rows, small
 
 ARRIVED = dt.datetime(2024, 5, 2)
 CONFIG = CleaningConfig(business_zone="America/New_York")
@@ -50,13 +50,13 @@ def record(**changes: Any) -> str:
 
 def test_an_id_is_composed_and_trimmed(spark: SparkSession) -> None:
     texts = ["u1", " u1 ", "Zoe\u0308", "\u00a0Zo\u00eb\u3000", "  ", "\ufeff"]
-    frame = spark.createDataFrame([(text,) for text in texts], "id string")
+    frame = small(spark, [(text,) for text in texts], "id string")
     found = [row[0] for row in frame.select(canonical_id(F.col("id"))).collect()]
     assert found == ["u1", "u1", "Zo\u00eb", "Zo\u00eb", None, None]
 
 
 def test_cleaning_an_id_twice_changes_nothing(spark: SparkSession) -> None:
-    frame = spark.createDataFrame([(text,) for text in ("A\u030a ", "\u1e9b\u0323", "\u200bx", "\u1112\u1161\u11ab")], "id string")
+    frame = small(spark, [(text,) for text in ("A\u030a ", "\u1e9b\u0323", "\u200bx", "\u1112\u1161\u11ab")], "id string")
     once = frame.select(canonical_id(F.col("id")).alias("id"))
     assert once.select(canonical_id(F.col("id")).alias("id")).collect() == once.collect()
 

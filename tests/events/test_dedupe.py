@@ -8,6 +8,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from mapping_spark.events.dedupe import classify
+from mapping_spark.tables.frames import small
 
 DAY = dt.date(2024, 5, 10)
 
@@ -15,7 +16,7 @@ DAY = dt.date(2024, 5, 10)
 def ids(spark: SparkSession, *known: tuple[str, int]) -> DataFrame:
     """Known events: id and days after DAY."""
     values = [(name, DAY + dt.timedelta(days=days)) for name, days in known]
-    return spark.createDataFrame(values, "event_id string, event_date date")  # a projection, no declared table
+    return small(spark, values, "event_id string, event_date date")  # a projection, no declared table
 
 
 def outcomes(
@@ -28,7 +29,7 @@ def outcomes(
     """Outcomes of (id, days after DAY, reason codes), delivered in this order; the window is 7 days."""
     values = [("f", i, name, DAY + dt.timedelta(days=days), codes) for i, (name, days, codes) in enumerate(candidates)]
     schema = "source_file string, source_offset bigint, event_id string, event_date date, reason_codes string"
-    frame = spark.createDataFrame(values, schema)  # the columns of a candidate that are read here
+    frame = small(spark, values, schema)  # the columns of a candidate that are read here
     known_late = ids(spark, *((name, 0) for name in late)).select("event_id")
     found = classify(frame, ids(spark, *known), known_late, late_before=late_before, window_days=7)
     return [row["outcome"] for row in found.orderBy("source_offset").collect()]

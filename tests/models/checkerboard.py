@@ -11,7 +11,7 @@ import datetime as dt
 from pyspark.sql import SparkSession
 
 from mapping_spark.models.base import TrainingData
-from mapping_spark.tables.frames import rows
+from mapping_spark.tables.frames import rows, small
 from mapping_spark.tables.silver import INTERACTIONS
 
 AS_OF = dt.date(2017, 12, 1)
@@ -32,5 +32,5 @@ def training_data(spark: SparkSession, pairs: tuple[tuple[int, int], ...] = PAIR
         for u, i in pairs
     )
     texts = [(i, "fresh milk" if i % 2 == 0 else "rye bread") for i in ITEMS] + [(UNSOLD, None)]
-    items = spark.createDataFrame(texts, "item_idx bigint, text string")  # features.item_text's shape, no declared table
+    items = small(spark, texts, "item_idx bigint, text string")  # features.item_text's shape, no declared table
     return TrainingData(rows(spark, INTERACTIONS, *interactions), items, AS_OF)

@@ -13,6 +13,7 @@ from mapping_spark.errors import ConfigError
 from mapping_spark.models import artifact
 from mapping_spark.models.base import FusionModel, Reach, TrainingData, VectorModel, Vectors
 from mapping_spark.models.registry import available, build, parse_configs
+from mapping_spark.tables.frames import small
 
 from .checkerboard import ITEMS, PAIRS, UNSOLD, USERS, WITHHELD, training_data
 
@@ -187,7 +188,7 @@ def lists(spark: SparkSession, loaded: dict[str, dict[str, Rows]]) -> DataFrame:
         for user, vector in found["users"].items()
         for rank, item in enumerate((item for item in best(vector, found["items"]) if (user, item) not in PAIRS), 1)
     ]
-    return spark.createDataFrame(new, "model string, user_idx bigint, item_idx bigint, score double, rank int").localCheckpoint()
+    return small(spark, new, "model string, user_idx bigint, item_idx bigint, score double, rank int").localCheckpoint()
 
 
 @pytest.mark.parametrize("name", FUSION)

@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame, SparkSession
 from mapping_spark.errors import ConfigError
 from mapping_spark.models.hybrid import Hybrid, HybridConfig
 from mapping_spark.models.registry import parse_configs
+from mapping_spark.tables.frames import small
 
 from .checkerboard import training_data
 
@@ -14,7 +15,7 @@ CONFIG = HybridConfig(history_from=(0, 2), weights=WEIGHTS, rank_constant=60, de
 
 
 def fused(spark: SparkSession, *lists: tuple[str, int, int, int]) -> dict[tuple[int, int], float]:
-    frame: DataFrame = spark.createDataFrame(list(lists), "model string, user_idx bigint, item_idx bigint, rank int")
+    frame: DataFrame = small(spark, list(lists), "model string, user_idx bigint, item_idx bigint, rank int")
     histories = training_data(spark, pairs=((0, 0), (1, 0), (1, 1))).interactions  # user 0 has one item, user 1 two
     found = Hybrid(CONFIG, seed=7).fuse(frame, histories).collect()
     return {(row.user_idx, row.item_idx): row.score for row in found}

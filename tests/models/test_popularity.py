@@ -7,7 +7,7 @@ from pyspark.sql import SparkSession
 
 from mapping_spark.models.base import TrainingData
 from mapping_spark.models.popularity import Popularity, PopularityConfig
-from mapping_spark.tables.frames import rows
+from mapping_spark.tables.frames import rows, small
 from mapping_spark.tables.silver import INTERACTIONS
 
 from .checkerboard import AS_OF
@@ -19,7 +19,7 @@ def scores(spark: SparkSession, window_days: int | None) -> dict[int, float]:
         dict(user_idx=u, item_idx=i, user_id=f"{u}", item_id=f"{i}", last_at=dt.datetime.combine(AS_OF, dt.time()) - dt.timedelta(days=age))
         for (u, i), age in ages.items()
     ]
-    data = TrainingData(rows(spark, INTERACTIONS, *seen), spark.createDataFrame([], "item_idx bigint, text string"), AS_OF)
+    data = TrainingData(rows(spark, INTERACTIONS, *seen), small(spark, [], "item_idx bigint, text string"), AS_OF)
     items = Popularity(PopularityConfig(window_days=window_days), seed=7).fit(data).items
     return {row.item_idx: row["values"][0] for row in items.collect()}
 

@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from mapping_spark.recommend.evidence import Evidence
-from mapping_spark.tables.frames import rows
+from mapping_spark.tables.frames import rows, small
 from mapping_spark.tables.silver import INTERACTIONS
 
 MakeVectors = Callable[..., DataFrame]
@@ -27,7 +27,7 @@ def dense(spark: SparkSession) -> MakeVectors:
 
     def make(index: str, vectors: Mapping[int, Sequence[float]]) -> DataFrame:
         rows: list[Any] = [(key, None, [float(value) for value in values]) for key, values in vectors.items()]
-        return spark.createDataFrame(rows, f"{index} bigint, indices array<int>, values array<float>")  # shape of models.base.Vectors
+        return small(spark, rows, f"{index} bigint, indices array<int>, values array<float>")  # shape of models.base.Vectors
 
     return make
 
@@ -38,7 +38,7 @@ def sparse(spark: SparkSession) -> MakeVectors:
 
     def make(index: str, vectors: Mapping[int, Mapping[int, float]]) -> DataFrame:
         rows: list[Any] = [(key, sorted(vector), [float(vector[at]) for at in sorted(vector)]) for key, vector in vectors.items()]
-        return spark.createDataFrame(rows, f"{index} bigint, indices array<int>, values array<float>")  # shape of models.base.Vectors
+        return small(spark, rows, f"{index} bigint, indices array<int>, values array<float>")  # shape of models.base.Vectors
 
     return make
 
@@ -48,7 +48,7 @@ def pairs(spark: SparkSession) -> Callable[..., DataFrame]:
     """`pairs((1, 2), ...)`: a frame (user_idx, item_idx)."""
 
     def make(*values: tuple[int, int]) -> DataFrame:
-        return spark.createDataFrame(list(values), "user_idx bigint, item_idx bigint")
+        return small(spark, list(values), "user_idx bigint, item_idx bigint")
 
     return make
 
@@ -59,7 +59,7 @@ def ranked(spark: SparkSession) -> MakeLists:
 
     def make(lists: Mapping[int, Sequence[int]], names: tuple[str, str] = ("user_idx", "item_idx")) -> DataFrame:
         values = [(key, item, 1 / rank, rank) for key, items in lists.items() for rank, item in enumerate(items, start=1)]
-        return spark.createDataFrame(values, f"{names[0]} bigint, {names[1]} bigint, score double, rank int")  # as topk.first_k returns it
+        return small(spark, values, f"{names[0]} bigint, {names[1]} bigint, score double, rank int")  # as topk.first_k returns it
 
     return make
 
@@ -79,8 +79,8 @@ def known(spark: SparkSession, ranked: MakeLists) -> MakeEvidence:
         named_users = [(f"u{user}", user, segment) for user, segment in users.items()]
         named_items = [(f"i{item}", item, f"Item {item}") for item in items]
         return Evidence(
-            users=spark.createDataFrame(named_users, "user_id string, user_idx bigint, segment string"),  # as eligible_users returns it
-            items=spark.createDataFrame(named_items, "item_id string, item_idx bigint, title string"),  # as eligible_items returns it
+            users=small(spark, named_users, "user_id string, user_idx bigint, segment string"),  # as eligible_users returns it
+            items=small(spark, named_items, "item_id string, item_idx bigint, title string"),  # as eligible_items returns it
             interactions=rows(spark, INTERACTIONS, *interactions),
             similar=ranked(similar or {}, ("item_idx", "similar_item_idx")),
             as_of=AS_OF,

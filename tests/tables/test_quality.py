@@ -6,6 +6,7 @@ from pyspark.sql import functions as F
 
 from mapping_spark.tables import TABLES
 from mapping_spark.tables.contract import Check, Column, Table
+from mapping_spark.tables.frames import small
 from mapping_spark.tables.quality import columns_of, duplicate_keys, split, violations
 
 PRICES = Table(
@@ -23,7 +24,7 @@ PRICES = Table(
 
 def prices(spark: SparkSession, *values: tuple[str | None, int | None, int | None]) -> DataFrame:
     # Nulls that the contract forbids cannot stand in the table's own schema.
-    return spark.createDataFrame(list(values), "item_id string, low int, high int")
+    return small(spark, list(values), "item_id string, low int, high int")
 
 
 def codes(frame: DataFrame, table: Table) -> list[list[str]]:

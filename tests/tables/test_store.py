@@ -45,7 +45,7 @@ def test_insert_new_leaves_known_keys_as_they_are(store: Store) -> None:
     store.insert_new(USER_IDS, rows(store.spark, USER_IDS, dict(user_id="u1", user_idx=0)))
     store.insert_new(USER_IDS, rows(store.spark, USER_IDS, dict(user_id="u1", user_idx=9), dict(user_id="u2", user_idx=1)))
     assert ids(store) == {("u1", 0), ("u2", 1)}
-    assert store.rows_written(USER_IDS, since=None) == 2
+    assert store.written(USER_IDS, since=None) == (store.version(USER_IDS), 2)
 
 
 def test_replace_slice_touches_nothing_else(store: Store) -> None:
