@@ -37,15 +37,22 @@ from mapping_spark.tables.silver import EVENTS, ITEM_IDS, ITEMS, USER_IDS
 RESULTS = Path(__file__).resolve().parent / "results" / "tune.json"
 AS_OF, UNTIL, K = dt.date(2017, 11, 1), dt.date(2017, 12, 1), 10
 HALF_LIVES = (60.0, 90.0, 105.0, 120.0)
+POWERS = (0.0, 0.02, 0.05, 0.1)
 GRIDS: dict[str, list[dict[str, Any]]] = {
-    "als": [{"rank": 32, "popularity_power": 0.0}, {"rank": 32}, {"rank": 64, "regularization": 0.02}],
+    "als": [
+        {"rank": 32, "min_users": 10},
+        {"rank": 64, "regularization": 0.02},
+        {"rank": 64, "regularization": 0.02, "min_users": 10, "popularity_power": 0.0},
+        {"rank": 64, "regularization": 0.02, "min_users": 5},
+        {"rank": 64, "regularization": 0.02, "min_users": 10},
+    ],
     "item_knn": [{"shrinkage": 5.0}, {"shrinkage": 20.0}],
     "popularity": [{"window_days": 30}, {"window_days": 60}],
 }
 BUCKETS = (0, 50, 201)
 MEMBERS = ("popularity", "als", "item_knn", "repeat")
-FLAT = [(pop, 1.0, knn) for pop in (0.25, 0.5, 1.0) for knn in (0.5, 1.0)]
-REPEAT_WEIGHTS = (15.0, 30.0, 60.0)
+FLAT = [(pop, 1.0, knn) for pop in (0.25, 0.5, 1.0) for knn in (0.25, 0.5, 1.0)]
+REPEAT_WEIGHTS = (30.0, 60.0, 120.0)
 
 
 class November:
@@ -102,6 +109,16 @@ def choose_half_life(november: November) -> float:
         value = november.ndcg(november.lists("repeat", {}, ALL_ITEMS), ALL_ITEMS)
         scores[half_life] = november.note("repeat", {"half_life_days": half_life}, ALL_ITEMS, value, began)
     return max(scores, key=lambda key: scores[key])
+
+
+def choose_power(november: November) -> dict[str, Any]:
+    """How far the crowd leans on a habit: `repeat` on all items."""
+    scores = {}
+    for power in POWERS:
+        began, settings = time.monotonic(), {"popularity_power": power}
+        value = november.ndcg(november.lists("repeat", settings, ALL_ITEMS), ALL_ITEMS)
+        scores[power] = november.note("repeat", settings, ALL_ITEMS, value, began)
+    return {"popularity_power": max(scores, key=lambda key: scores[key])}
 
 
 def choose(november: November, name: str) -> dict[str, Any]:
@@ -175,7 +192,7 @@ def main() -> None:
     november = November()
     half_life = choose_half_life(november)
     november.at(half_life)
-    chosen = {name: choose(november, name) for name in GRIDS}
+    chosen = {"repeat": choose_power(november)} | {name: choose(november, name) for name in GRIDS}
     weights = choose_weights(november, all_lists(november, chosen, NEW_ITEMS))
     repeat = choose_repeat_weight(november, all_lists(november, chosen, ALL_ITEMS), weights[-1])
     result = {
