@@ -10,9 +10,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from mapping_spark.models.base import ModelConfig, Reach
-from mapping_spark.models.sizes import Sizes
 from mapping_spark.training import losses
 from mapping_spark.training.negatives import Negatives, Sampler
+from mapping_spark.training.trainable import Sizes
 
 
 class MfBprConfig(ModelConfig):
@@ -50,9 +50,10 @@ class MfBprModule(nn.Module):
         items_Bm = torch.cat([batch["item_idx"][:, None], batch["negatives"]], dim=1)
         user_BD = self.dropout(self.users(batch["user_idx"]))
         scores_Bm = torch.bmm(self.items(items_Bm), user_BD[:, :, None])[:, :, 0] + self.item_bias(items_Bm)[:, :, 0]
+        positive_B, negative_Bn = scores_Bm[:, 0], losses.without_hits(scores_Bm[:, 1:], batch["negatives"], batch["item_idx"])
         if self.config.loss == "mse":
-            return losses.mse(scores_Bm, nn.functional.pad(batch["weight"][:, None], (0, items_Bm.shape[1] - 1)))
-        return losses.bpr(scores_Bm[:, 0], losses.without_hits(scores_Bm[:, 1:], batch["negatives"], batch["item_idx"]))
+            return losses.mse(positive_B, negative_Bn, batch["weight"])
+        return losses.bpr(positive_B, negative_Bn)
 
 
 @dataclass(frozen=True, slots=True)

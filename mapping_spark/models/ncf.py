@@ -11,9 +11,9 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from mapping_spark.models.base import ModelConfig
-from mapping_spark.models.sizes import Sizes
 from mapping_spark.training import losses
 from mapping_spark.training.negatives import Negatives, Sampler
+from mapping_spark.training.trainable import Sizes
 
 
 class NcfConfig(ModelConfig):
@@ -79,9 +79,10 @@ class NcfModule(nn.Module):
     def loss(self, batch: dict[str, Tensor]) -> losses.Loss:
         """`batch`: user_idx (B,), item_idx (B,), negatives (B, n), and weight (B,) for `mse`."""
         scores_Bm = self(batch["user_idx"], torch.cat([batch["item_idx"][:, None], batch["negatives"]], dim=1))
+        positive_B, negative_Bn = scores_Bm[:, 0], losses.without_hits(scores_Bm[:, 1:], batch["negatives"], batch["item_idx"])
         if self.config.loss == "mse":
-            return losses.mse(scores_Bm, nn.functional.pad(batch["weight"][:, None], (0, scores_Bm.shape[1] - 1)))
-        return losses.bce(scores_Bm[:, 0], losses.without_hits(scores_Bm[:, 1:], batch["negatives"], batch["item_idx"]))
+            return losses.mse(positive_B, negative_Bn, batch["weight"])
+        return losses.bce(positive_B, negative_Bn)
 
 
 @dataclass(frozen=True, slots=True)

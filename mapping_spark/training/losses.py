@@ -60,9 +60,10 @@ def softmax(scores_TN: Tensor, chosen_T: Tensor) -> Loss:
     return F.cross_entropy(scores_TN, chosen_T, reduction="sum"), _terms(chosen_T)
 
 
-def mse(score_T: Tensor, target_T: Tensor) -> Loss:
-    """Squared error. Terms: scores."""
-    return F.mse_loss(score_T, target_T, reduction="sum"), torch.tensor(score_T.numel(), device=score_T.device)
+def mse(positive_T: Tensor, negative_Tn: Tensor, target_T: Tensor) -> Loss:
+    """Squared error: (p - target)^2 + sum_j n_j^2. Terms: all pairs."""
+    known = negative_Tn[negative_Tn > -math.inf]
+    return F.mse_loss(positive_T, target_T, reduction="sum") + known.square().sum(), _terms(positive_T) + len(known)
 
 
 def _terms(positive_T: Tensor) -> Tensor:
