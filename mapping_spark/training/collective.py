@@ -1,6 +1,6 @@
 """What ranks say to each other, over one process, Horovod or torch.distributed: the same few calls, in the same order on all ranks.
 
-A rank that died or hangs makes the next call of every other rank raise `TrainingFault` within `answer_seconds`.
+A rank that died or hangs makes the next call of every other rank raise `RankLost` within `answer_seconds`.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,16 +19,22 @@ from torch import Tensor
 
 from mapping_spark.errors import TrainingFault
 
+_SECONDS_BETWEEN_LOOKS = 0.0001
 _BUCKET_BYTES = 32 * 1024 * 1024
 """Small tensors travel together up to this size; a larger one travels alone, without a copy."""
 
 
+class RankLost(TrainingFault):
+    """Another rank died or hangs. A consequence: the cause is what that rank says, where it still could."""
+
+
 class Collective(ABC):
-    """`rank` of `size` ranks; `local_rank` counts those of one host."""
+    """`rank` of `size` ranks; `local_rank` of `local_size` counts those of one host."""
 
     rank: int = 0
     size: int = 1
     local_rank: int = 0
+    local_size: int = 1
 
     def sum_(self, tensors: Sequence[Tensor]) -> None:
         """Replace each dense tensor by its sum over ranks. All ranks give the same shapes and types in the same order."""
@@ -48,7 +55,10 @@ class Collective(ABC):
         with self._answers("a sum of sparse gradients"):
             gathered = self._gather_all(pieces)
         together = zip(gathered[::2], gathered[1::2], own, strict=True)
-        return [torch.sparse_coo_tensor(rows[None], values, gradient.shape).coalesce() for rows, values, gradient in together]
+        return [
+            torch.sparse_coo_tensor(rows[None], values, gradient.shape, check_invariants=False).coalesce()
+            for rows, values, gradient in together
+        ]
 
     def broadcast_(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by that of rank 0."""
@@ -76,7 +86,7 @@ class Collective(ABC):
             yield
         except RuntimeError as fault:  # both libraries raise kinds of it, for a lost peer as for a late one
             cause = " ".join(str(fault).split())[:300]
-            raise TrainingFault(
+            raise RankLost(
                 f"rank {self.rank} of {self.size}",
                 f"no answer from another rank in {what}: {cause}",
                 "every rank to answer in time",
@@ -115,30 +125,33 @@ class Horovod(Collective):
     """Horovod's ranks, as `horovod.spark.run` or `horovodrun` started them."""
 
     def __init__(self, answer_seconds: int) -> None:
-        os.environ.update(
-            HOROVOD_GLOO_TIMEOUT_SECONDS=str(answer_seconds),  # a rank whose process stands still or is gone
-            HOROVOD_STALL_SHUTDOWN_TIME_SECONDS=str(answer_seconds),  # a rank that lives and never calls
-            HOROVOD_STALL_CHECK_TIME_SECONDS=str(max(1, answer_seconds // 2)),
-        )
+        os.environ["HOROVOD_GLOO_TIMEOUT_SECONDS"] = str(answer_seconds)  # for a rank whose process stands still
         import horovod.torch as hvd
 
         hvd.init()
-        self._hvd, self.rank, self.size, self.local_rank = hvd, hvd.rank(), hvd.size(), hvd.local_rank()
+        self._hvd, self.rank, self.size = hvd, hvd.rank(), hvd.size()
+        self.local_rank, self.local_size = hvd.local_rank(), hvd.local_size()
+        self._answer_seconds = answer_seconds
 
     def _sum_all(self, tensors: Sequence[Tensor]) -> None:
         # Equal names from step to step let Horovod's cache skip the negotiation.
-        calls = [self._hvd.allreduce_async_(tensor, op=self._hvd.Sum, name=f"sum.{i}") for i, tensor in enumerate(tensors)]
-        for call in calls:
-            self._hvd.synchronize(call)
+        self._wait([self._hvd.allreduce_async_(tensor, op=self._hvd.Sum, name=f"sum.{i}") for i, tensor in enumerate(tensors)])
 
     def _gather_all(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        calls = [self._hvd.allgather_async(tensor, name=f"gather.{i}") for i, tensor in enumerate(tensors)]
-        return [self._hvd.synchronize(call) for call in calls]
+        return self._wait([self._hvd.allgather_async(tensor, name=f"gather.{i}") for i, tensor in enumerate(tensors)])
 
     def _broadcast_all(self, tensors: Sequence[Tensor]) -> None:
-        calls = [self._hvd.broadcast_async_(tensor, root_rank=0, name=f"broadcast.{i}") for i, tensor in enumerate(tensors)]
+        self._wait([self._hvd.broadcast_async_(tensor, root_rank=0, name=f"broadcast.{i}") for i, tensor in enumerate(tensors)])
+
+    def _wait(self, calls: Sequence[Any]) -> list[Tensor]:
+        """The results of calls under way. Horovod's own wait has no end where a rank lives and never calls."""
+        end = time.monotonic() + self._answer_seconds
         for call in calls:
-            self._hvd.synchronize(call)
+            while not self._hvd.poll(call):
+                if time.monotonic() > end:
+                    raise RuntimeError(f"nothing within {self._answer_seconds} s")
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+        return [self._hvd.synchronize(call) for call in calls]
 
     def close(self) -> None:
         """Shut Horovod down."""
@@ -154,7 +167,8 @@ class TorchDistributed(Collective):
         backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
         dist.init_process_group(backend, timeout=dt.timedelta(seconds=answer_seconds))
         self._dist, self.rank, self.size = dist, dist.get_rank(), dist.get_world_size()
-        self.local_rank = int(os.environ.get("LOCAL_RANK", self.rank))
+        hosts = self.gather(os.uname().nodename)
+        self.local_rank, self.local_size = hosts[: self.rank].count(hosts[self.rank]), hosts.count(hosts[self.rank])
 
     def _sum_all(self, tensors: Sequence[Tensor]) -> None:
         calls = [self._dist.all_reduce(tensor, async_op=True) for tensor in tensors]

@@ -43,6 +43,15 @@ def backward(module: nn.Module, batch: Batch, config: TrainingConfig) -> tuple[T
     return loss_sum, n_terms
 
 
+def seed_dropout(module: nn.Module, seed: int, step: int, rank: int) -> None:
+    """Make what the module draws a function of the step, so that a resumed training draws what it would have drawn."""
+    own = (seed * 1_000_003 + step) * 4096 + rank
+    # Not torch.manual_seed: without a GPU in use it keeps a record of every call, with its stack.
+    torch.default_generator.manual_seed(own)
+    if next(module.parameters()).is_cuda:
+        torch.cuda.manual_seed(own)
+
+
 def parts(batch: Batch, n: int, *, share_negatives: bool) -> Iterator[Batch]:
     """The batch in `n` parts of equal rows; negatives of the whole batch are in every part."""
     if n == 1:
@@ -70,7 +79,7 @@ def reduce(optimisers: Optimisers, loss_sum: Tensor, n_terms: float, collective:
 
 def _no_rows(table: Tensor) -> Tensor:
     rows, values = torch.empty((1, 0), dtype=torch.int64, device=table.device), table.new_empty((0, table.shape[1]))
-    return torch.sparse_coo_tensor(rows, values, table.shape)
+    return torch.sparse_coo_tensor(rows, values, table.shape, check_invariants=False)
 
 
 def refuse_no_number(totals: Totals, norm: float, where: str) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from mapping_spark.training.checkpoint import Checkpoints
 from mapping_spark.training.collective import Collective
 from mapping_spark.training.feed import Feed
-from mapping_spark.training.gradients import backward, reduce, refuse_no_number
+from mapping_spark.training.gradients import backward, reduce, refuse_no_number, seed_dropout
 from mapping_spark.training.optimisers import Optimisers
 from mapping_spark.training.progress import EpochReport, Meter, Report, log
 from mapping_spark.training.settings import TrainingConfig
@@ -45,11 +44,10 @@ def train(module: nn.Module, feed: Feed, collective: Collective, config: Trainin
         meter, norm, rate = Meter(collective.rank), 0.0, 0.0
         for batch in meter.waiting(feed.epoch(progress.epoch, progress.step)):
             step = progress.epoch * feed.steps_per_epoch + progress.step
-            # Dropout is a function of the step, so that a resumed training draws what it would have drawn.
-            torch.manual_seed((config.seed * 1_000_003 + step) * 4096 + collective.rank)
+            seed_dropout(module, config.seed, step, collective.rank)
             rate = optimisers.rate(step)
             totals = reduce(optimisers, *backward(module, batch, config), collective)
-            norm = optimisers.scale(totals.n_terms)
+            norm = optimisers.scale(max(totals.n_terms, 1.0))
             refuse_no_number(totals, norm, f"epoch {progress.epoch}, step {progress.step}, learning rate {rate:.3g}")
             optimisers.step(step)
             progress.count(totals.loss_sum, totals.n_terms)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import ArrayLike
 
 from mapping_spark.training import manifest as m
 
@@ -41,13 +42,14 @@ def _column(values: Any, kind: str) -> pa.Array:
     return pa.array(values, {"int64": pa.int64(), "int32": pa.int32(), "float": pa.float32()}[kind])
 
 
-def interactions(user_idx: Sequence[int], item_idx: Sequence[int]) -> dict[str, Any]:
+def interactions(user_idx: ArrayLike, item_idx: ArrayLike) -> dict[str, Any]:
     """Columns of pairs that weigh 1."""
-    n = len(user_idx)
-    return dict(user_idx=np.asarray(user_idx), item_idx=np.asarray(item_idx), weight=np.ones(n, np.float32), at=np.zeros(n, np.int64))
+    users, items = np.asarray(user_idx), np.asarray(item_idx)
+    n = len(users)
+    return dict(user_idx=users, item_idx=items, weight=np.ones(n, np.float32), at=np.zeros(n, np.int64))
 
 
-def sequences(item_idxs: Sequence[Sequence[int]]) -> dict[str, Any]:
+def sequences(item_idxs: ArrayLike) -> dict[str, Any]:
     """Columns of sequences, one user each, -1 for padding on the left."""
     items = np.asarray(item_idxs, np.int64)
     ats = np.where(items >= 0, np.arange(items.shape[1])[None, :] + 1, 0)
