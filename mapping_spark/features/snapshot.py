@@ -184,9 +184,18 @@ def _write(rows: DataFrame, content: Content, folder: str, now: dt.datetime) -> 
         output.option("parquet.block.size", 2 * config.rows_per_group * _row_bytes(content) + 2**24).parquet(f"{folder}/{_DATA}")
     finally:
         kept.unpersist()
-    facts = dict(shape=content.shape, rows_per_group=config.rows_per_group, n_users=content.n_users, n_items=content.n_items)
-    facts |= dict(length=_length(content), as_of=content.as_of.isoformat(), versions=content.versions, config=content.settings)
-    return manifests.of_files(_files(rows, content.shape, folder), **facts, created_at=now.isoformat())
+    return manifests.of_files(
+        _files(rows, content.shape, folder),
+        shape=content.shape,
+        rows_per_group=config.rows_per_group,
+        n_users=content.n_users,
+        n_items=content.n_items,
+        length=_length(content),
+        as_of=content.as_of.isoformat(),
+        versions=content.versions,
+        config=content.settings,
+        created_at=now.isoformat(),
+    )
 
 
 def _groups(n_rows: int, config: SnapshotConfig) -> int:
