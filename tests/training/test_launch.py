@@ -44,10 +44,9 @@ def test_the_driver_hears_the_first_cause(spark: SparkSession, folder: Path) -> 
         launch.on_horovod(spark, training(folder, "nan", accident="nan", at_loss=3), 2, 20)
 
 
-@pytest.mark.parametrize("accident", ["SIGKILL", "SIGSTOP"])
-def test_a_lost_rank_ends_the_job(spark: SparkSession, folder: Path, accident: str) -> None:
+def test_a_rank_that_stands_still_ends_the_job(spark: SparkSession, folder: Path) -> None:
     with pytest.raises(RankLost, match="rank 0 of 2: no answer from another rank"):
-        launch.on_horovod(spark, training(folder, accident, accident=accident, at_loss=3), 2, 4)
+        launch.on_horovod(spark, training(folder, "stopped", accident="SIGSTOP", at_loss=3), 2, 4)
 
 
 def test_torch_distributed_ranks_on_spark(spark: SparkSession, folder: Path) -> None:
