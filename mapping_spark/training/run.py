@@ -11,9 +11,11 @@ import torch
 from torch import nn
 
 from mapping_spark.training import checkpoint
+from mapping_spark.training import manifest as manifests
 from mapping_spark.training.collective import Collective
 from mapping_spark.training.feed import Feed
 from mapping_spark.training.loop import train
+from mapping_spark.training.plan import Plan, make_plan
 from mapping_spark.training.progress import Report, log
 from mapping_spark.training.settings import TrainingConfig
 from mapping_spark.training.snapshot import agreed, item_counts
@@ -34,6 +36,14 @@ class Training:
     folder: str
     """For checkpoints and weights; a folder that rank 0 sees, also after it moved to another host."""
     report: Report = log
+
+    def plan(self) -> Plan:
+        """What it will take, without taking it. Raises `ConfigError` with the numbers where it cannot fit."""
+        manifest = manifests.read(self.snapshot)
+        counts = torch.ones(manifest.n_items, dtype=torch.int64)
+        with torch.device("meta"):  # tables without memory
+            module = self.make(Sizes(manifest.n_users, manifest.n_items, manifest.length, counts))
+        return make_plan(module, manifest, self.config)
 
     def __call__(self, collective: Collective) -> dict[str, Any]:
         """Train as one of the ranks; returns the summary, as JSON can hold it. Rank 0 leaves the weights in `folder`."""

@@ -10,12 +10,17 @@ import torch
 
 from mapping_spark.config import validated
 from mapping_spark.errors import ConfigError
+from mapping_spark.models.mf_bpr import MfBpr, MfBprConfig
+from mapping_spark.models.sasrec import SasRec, SasRecConfig
+from mapping_spark.training.negatives import Negatives
 from mapping_spark.training.plan import make_plan
+from mapping_spark.training.run import Training
 from mapping_spark.training.settings import TrainingConfig
 from mapping_spark.training.trainable import Sizes
 from tests.training.proofs import Pairs
-from tests.training.snapshots import interactions, write_snapshot
+from tests.training.snapshots import interactions, sequences, write_snapshot
 
+POPULAR = Negatives("popularity", 4, "batch")
 CONFIG = TrainingConfig(ranks=2, batch_size=10, pool_rows=10, reader_threads=1)
 
 
@@ -50,3 +55,18 @@ def test_batches_that_ranks_cannot_share_are_refused() -> None:
         validated(TrainingConfig, {"ranks": 4, "batch_size": 10}, "training")
     with pytest.raises(ConfigError, match="shards = 3 cannot be dealt to ranks = 2"):
         validated(TrainingConfig, {"ranks": 2, "shards": 3}, "training")
+
+
+def test_a_training_is_planned_without_its_memory(tmp_path: Path) -> None:
+    write_snapshot(
+        tmp_path / "pairs", "interactions", interactions(np.arange(20), np.arange(20)), rows_per_group=5, n_users=10**9, n_items=10**3
+    )
+    write_snapshot(tmp_path / "lists", "sequences", sequences([[1, 2, 3]] * 20), rows_per_group=5, n_users=10**9, n_items=10**3)
+    config = CONFIG.model_copy(update={"memory_gb": 10**6})
+    sasrec = SasRec(SasRecConfig(negatives=POPULAR, loss="gbce"), 7).module
+    planned = [
+        Training(str(tmp_path / snapshot), make, config, str(tmp_path)).plan().n_parameters
+        for snapshot, make in (("pairs", MfBpr(MfBprConfig(), 7).module), ("lists", sasrec))
+    ]
+    assert planned[0] == (10**9 + 10**3) * 64 + 10**3  # users, items and the items' bias
+    assert 10**3 * 65 < planned[1] < 10**6  # no table of users
