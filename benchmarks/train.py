@@ -111,7 +111,7 @@ def bare(spark: SparkSession, training: Training) -> float:
     optimiser: torch.optim.Optimizer = torch.optim.SparseAdam(tables) if tables else torch.optim.Adam(module.parameters())
     for epoch in range(config.epochs):
         began, order = time.perf_counter(), torch.randperm(manifest.rows)
-        for step, rows in enumerate(order.split(config.batch_size)):
+        for step, rows in enumerate(torch.split(order, config.batch_size)):
             batch = {name: column[rows] for name, column in columns.items()}
             if trainable.negatives is not None:
                 batch["negatives"] = trainable.negatives.draw(batch, DrawKey(config.seed, epoch, step))

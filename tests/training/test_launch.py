@@ -17,6 +17,8 @@ from mapping_spark.training.settings import TrainingConfig
 from tests.training.proofs import Make
 from tests.training.snapshots import interactions, write_snapshot
 
+# Horovod's own thread, when its Spark job is cancelled.
+CANCELLED = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 CONFIG = TrainingConfig(ranks=2, batch_size=4, epochs=2)
 
 
@@ -39,11 +41,13 @@ def test_horovod_ranks_on_spark_return_what_they_did(spark: SparkSession, folder
     assert (folder / "well" / "weights" / "weights.safetensors").exists()
 
 
+@CANCELLED
 def test_the_driver_hears_the_first_cause(spark: SparkSession, folder: Path) -> None:
     with pytest.raises(TrainingFault, match="step 2, learning rate 0.001: the loss of rank 1 is no finite number"):
         launch.on_horovod(spark, training(folder, "nan", accident="nan", at_loss=3), 2, 20)
 
 
+@CANCELLED
 def test_a_rank_that_stands_still_ends_the_job(spark: SparkSession, folder: Path) -> None:
     with pytest.raises(RankLost, match="rank 0 of 2: no answer from another rank"):
         launch.on_horovod(spark, training(folder, "stopped", accident="SIGSTOP", at_loss=3), 2, 4)
