@@ -3,7 +3,7 @@
     PYTHONPATH=. .venv/bin/python benchmarks/deep.py --only beauty/sasrec
 
 Each run writes a training snapshot, trains on it in one process by the project's own feed and loop, keeps the epoch with the best
-NDCG@10 on the item before the last, and then ranks the last item once. Settings were chosen on the item before the last too.
+NDCG@10 on the item before the last (or trains anew with that item among the rows), and then ranks the last item once.
 `benchmarks/results/deep.json` is written after every run. Budgets are seconds of one idle core; a run tells what it took.
 """
 
@@ -16,26 +16,24 @@ import os
 import platform
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from protocols import Dataset, HeldOut, Ids, Scores, beauty, data_folder, ml_1m_ncf, ml_1m_sequences, windows
+from protocols import Dataset, HeldOut, Ids, Scores, data_folder, windows
+from runs import RUNS, Run
 from torch import Tensor, nn
 
-from mapping_spark.models.lstm import Lstm, LstmConfig
-from mapping_spark.models.mf_bpr import MfBpr, MfBprConfig
-from mapping_spark.models.ncf import Ncf, NcfConfig
-from mapping_spark.models.next_item import NextItemConfig
-from mapping_spark.models.sasrec import SasRec, SasRecConfig
+from mapping_spark.models.lstm import Lstm
+from mapping_spark.models.mf_bpr import MfBpr
+from mapping_spark.models.ncf import Ncf
+from mapping_spark.models.sasrec import SasRec
 from mapping_spark.training.collective import One
 from mapping_spark.training.feed import Feed
 from mapping_spark.training.loop import train
 from mapping_spark.training.manifest import Manifest
-from mapping_spark.training.negatives import Negatives
 from mapping_spark.training.progress import EpochReport
 from mapping_spark.training.settings import TrainingConfig
 from mapping_spark.training.trainable import Sizes
@@ -43,120 +41,18 @@ from tests.training.snapshots import interactions, sequences, write_snapshot
 
 RESULTS = Path(__file__).resolve().parent / "results" / "deep.json"
 ROWS_PER_GROUP = 65_536
-SHARED = dict(loss="sampled_softmax", negatives=Negatives("uniform", 512, "batch"))
 
 Model = MfBpr | Ncf | Lstm | SasRec
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One training."""
-
-    load: Callable[[Path], Dataset]
-    model: type[Any]
-    settings: NextItemConfig | MfBprConfig | NcfConfig
-    training: TrainingConfig
-    budget_seconds: int
-    published: dict[str, str]
-    """What others report, by protocol."""
-    reach: dict[str, tuple[float, float]]
-    """HR@10 and NDCG@10 to reach, by protocol."""
-    length: int = 0
-    stride: int = 0
-    measure_every: int = 1
-    """Epochs between two looks at the item before the last."""
-
-
-def training(**settings: Any) -> TrainingConfig:
-    """One process, Adam with a cosine, the best epoch kept."""
-    return TrainingConfig(**(dict(ranks=1, schedule="cosine", optimizer="adamw", patience=1_000, checkpoint_steps=None) | settings))
-
-
-NCF = "given 99 negatives"
-RUNS = {
-    "ml-1m-ncf/mf_bpr": Run(
-        load=ml_1m_ncf,
-        model=MfBpr,
-        settings=MfBprConfig(dimension=64, n_negatives=4),
-        training=training(epochs=20, batch_size=4096, learning_rate=3e-3),
-        budget_seconds=300,
-        published={NCF: "MF .7294/.4523 (Rendle et al. 2020), NeuMF .7120/.4369 (RecSys2019 evaluation)"},
-        reach={NCF: (0.68, 0.40)},
-        measure_every=2,
-    ),
-    "ml-1m-ncf/ncf": Run(
-        load=ml_1m_ncf,
-        model=Ncf,
-        settings=NcfConfig(factors=64, embedding=64, layers=(128, 64), dropout=0.2),
-        training=training(epochs=16, batch_size=4096, learning_rate=1e-3),
-        budget_seconds=600,
-        published={NCF: "NeuMF pre-trained, 8 to 64 factors: .684/.403 to .730/.447 (He et al. 2017)"},
-        reach={NCF: (0.70, 0.425)},
-        measure_every=2,
-    ),
-    "beauty/sasrec": Run(
-        load=beauty,
-        model=SasRec,
-        settings=SasRecConfig(dimension=64, heads=2, dropout=0.5, **SHARED),
-        training=training(epochs=32, batch_size=256, learning_rate=2e-3),
-        budget_seconds=400,
-        published={"full rank": "SASRec .0605/.0318 (S3-Rec), with sampled softmax .0921/.0531 (eSASRec)"},
-        reach={"full rank": (0.080, 0.046)},
-        length=20,
-        stride=20,
-        measure_every=8,
-    ),
-    "beauty/lstm": Run(
-        load=beauty,
-        model=Lstm,
-        settings=LstmConfig(dimension=64, hidden=128, dropout=0.5, **SHARED),
-        training=training(epochs=32, batch_size=256, learning_rate=2e-3),
-        budget_seconds=400,
-        published={"full rank": "GRU4Rec .0283/.0137 (S3-Rec)"},
-        reach={"full rank": (0.042, 0.022)},
-        length=20,
-        stride=20,
-        measure_every=8,
-    ),
-    "ml-1m/sasrec": Run(
-        load=ml_1m_sequences,
-        model=SasRec,
-        settings=SasRecConfig(dimension=64, heads=2, dropout=0.2, **SHARED),
-        training=training(epochs=30, batch_size=64, learning_rate=2e-3),
-        budget_seconds=1_500,
-        published={
-            "full rank": "SASRec .2392/.1259, gSASRec .3003/.1726 (gSASRec-pytorch)",
-            "100 uniform negatives": "SASRec .8245/.5905 (Kang, McAuley 2018)",
-        },
-        reach={"full rank": (0.28, 0.160), "100 uniform negatives": (0.81, 0.58)},
-        length=200,
-        stride=200,
-        measure_every=5,
-    ),
-    "ml-1m/lstm": Run(
-        load=ml_1m_sequences,
-        model=Lstm,
-        settings=LstmConfig(dimension=64, hidden=256, dropout=0.2, **SHARED),
-        training=training(epochs=24, batch_size=64, learning_rate=2e-3),
-        budget_seconds=1_200,
-        published={"full rank": "-", "100 uniform negatives": "GRU4Rec .5581/.3381, GRU4Rec+ .7501/.5513 (Kang, McAuley 2018)"},
-        reach={"full rank": (0.24, 0.135)},
-        length=200,
-        stride=200,
-        measure_every=4,
-    ),
-}
-"""Settings in force; each was chosen on the item before the last."""
-
-
-def snapshot(run: Run, data: Dataset, folder: Path) -> Manifest:
-    """The training rows as a snapshot folder."""
+def snapshot(run: Run, data: Dataset, histories: tuple[Ids, ...], folder: Path) -> Manifest:
+    """The rows to train on as a snapshot folder."""
     if run.length:
-        user_idx, window, items = windows(data.training, run.length, run.stride)
+        user_idx, window, items = windows(histories, run.length, run.stride)
         shape, columns = "sequences", sequences(items) | dict(user_idx=user_idx, window=window.astype(np.int32))
     else:
-        counts = [len(items) for items in data.training]
-        shape, columns = "interactions", interactions(np.repeat(np.arange(data.n_users), counts), np.concatenate(data.training))
+        counts = [len(items) for items in histories]
+        shape, columns = "interactions", interactions(np.repeat(np.arange(data.n_users), counts), np.concatenate(histories))
     return write_snapshot(folder, shape, columns, rows_per_group=ROWS_PER_GROUP, n_users=data.n_users, n_items=data.n_items)  # type: ignore[arg-type]
 
 
@@ -200,21 +96,37 @@ class Watch:
         return -self.epochs[-1]["ndcg10"] if self.epochs else 0.0
 
 
+def fit(
+    run: Run, data: Dataset, config: TrainingConfig, histories: tuple[Ids, ...], watched: HeldOut | None
+) -> tuple[nn.Module, list[Any]]:
+    """A module trained on `histories` by the project's loop, and what was seen at the item before the last on the way.
+
+    With `watched` the weights are those of the epoch with the best NDCG@10, else those of the last epoch.
+    """
+    model: Model = run.model(run.settings, config.seed)
+    with tempfile.TemporaryDirectory() as name:
+        folder, checkpoints = Path(name) / "snapshot", Path(name) / "checkpoints"
+        manifest = snapshot(run, data, histories, folder)
+        counts = torch.from_numpy(np.bincount(np.concatenate(histories), minlength=data.n_items))
+        module = model.module(Sizes(data.n_users, data.n_items, run.length, counts))
+        feed = Feed(manifest, str(folder), config, 0, module.negatives)
+        if watched is None:
+            train(module, feed, One(), config.model_copy(update={"patience": None}), checkpoints)
+            return module.eval(), []
+        watch = Watch(watched, scorer(model, module, data, histories, run.length), module, run.measure_every, config.epochs)
+        train(module, feed, One(), config, checkpoints, watch)
+    return module.eval(), watch.epochs
+
+
 def execute(run: Run, seed: int) -> dict[str, Any]:
     """Train, choose the epoch, test; popularity is measured on the same data beside it."""
     started, cpu = time.perf_counter(), time.process_time()
     data, config = run.load(data_folder()), run.training.model_copy(update={"seed": seed})
-    with tempfile.TemporaryDirectory() as name:
-        manifest = snapshot(run, data, Path(name) / "snapshot")
-        model = run.model(run.settings, seed)
-        counts = torch.from_numpy(np.bincount(np.concatenate(data.training), minlength=data.n_items))
-        module = model.module(Sizes(data.n_users, data.n_items, run.length, counts))
-        feed = Feed(manifest, str(Path(name) / "snapshot"), config, 0, module.negatives)
-        watch = Watch(data.validation, scorer(model, module, data, data.training, run.length), module, run.measure_every, config.epochs)
-        train(module, feed, One(), config, Path(name) / "checkpoints", watch)
+    module, epochs = fit(run, data, config, data.training, data.validation)
+    if run.refits:
+        module, _ = fit(run, data, config, data.known, None)
     trained = time.perf_counter() - started
-    module.eval()
-    scores = scorer(model, module, data, data.known, run.length)
+    scores = scorer(run.model(run.settings, seed), module, data, data.known, run.length)
     baseline = data.popularity(data.known)
     return {
         "tests": {
@@ -226,8 +138,9 @@ def execute(run: Run, seed: int) -> dict[str, Any]:
             }
             for protocol, held_out in data.tests.items()
         },
-        "validation": max(watch.epochs, key=lambda epoch: epoch["ndcg10"]),
-        "epochs": watch.epochs,
+        "validation": max(epochs, key=lambda epoch: epoch["ndcg10"]),
+        "epochs": epochs,
+        "refits": run.refits,
         "seed": seed,
         "settings": run.settings.model_dump(mode="json"),
         "training": config.model_dump(mode="json"),

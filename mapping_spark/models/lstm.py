@@ -38,7 +38,7 @@ class LstmModule(NextItemModule):
 
     def states(self, history: Packed) -> Tensor:
         """(T, D): what follows each item, from it and earlier ones."""
-        read_BLD = history.aligned(self.dropout(self.items(history.item_T)))
+        read_BLD = history.aligned(self.dropout(self.items(history.item_T) * self.config.dimension**0.5))
         if not read_BLD.numel():
             return read_BLD.new_zeros(0, self.config.dimension)
         states_BLH, _ = self.cells(read_BLD)  # the fill behind a row's newest item is read after it, and by nobody

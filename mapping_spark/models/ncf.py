@@ -26,7 +26,7 @@ class NcfConfig(ModelConfig):
     layers: tuple[int, ...] = (128, 64)
     """Widths of the MLP part; empty leaves the part out."""
     dropout: float = Field(0.0, ge=0, lt=1)
-    """Share of embedding values left out of a step."""
+    """Share of a user's embedding values left out of a step."""
     loss: Literal["bce", "mse"] = "bce"
     """`bce`: chosen or not; `mse`: the pair's weight, 0 for a pair drawn."""
     n_negatives: int = Field(4, ge=1)
@@ -68,13 +68,15 @@ class NcfModule(nn.Module):
 
     def forward(self, user_B: Tensor, item_Bm: Tensor) -> Tensor:
         """Scores (B, m) of m items per user."""
-        user_BD, item_BmD = self.dropout(self.users(user_B)), self.dropout(self.items(item_Bm))
-        factors = self.config.factors
-        parts = [user_BD[:, None, :factors] * item_BmD[:, :, :factors]]
+        factors, weight_1H = self.config.factors, self.head.weight
+        user_BD, item_BmD = self.dropout(self.users(user_B)), self.items(item_Bm)
+        # head(concat(user * item, mlp)) without the products and the concat in memory.
+        weighted_BF1 = (user_BD[:, :factors] * weight_1H[:, :factors])[:, :, None]
+        scores_Bm: Tensor = torch.bmm(item_BmD[:, :, :factors], weighted_BF1)[:, :, 0] + self.head.bias
         if self.config.layers:
-            parts.append(self.mlp(self.from_user(user_BD[:, None, factors:]) + self.from_item(item_BmD[:, :, factors:])))
-        scores_Bm1: Tensor = self.head(torch.cat(parts, dim=2))
-        return scores_Bm1[:, :, 0]
+            hidden_BmH = self.mlp(self.from_user(user_BD[:, None, factors:]) + self.from_item(item_BmD[:, :, factors:]))
+            scores_Bm = scores_Bm + hidden_BmH @ weight_1H[0, factors:]
+        return scores_Bm
 
     def loss(self, batch: dict[str, Tensor]) -> losses.Loss:
         """`batch`: user_idx (B,), item_idx (B,), negatives (B, n), and weight (B,) for `mse`."""

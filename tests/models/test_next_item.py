@@ -31,7 +31,7 @@ LOSSES: dict[str, dict[str, Any]] = {
     "bce": {"negatives": Negatives("uniform", 8, "position")},
     "bpr": {"negatives": Negatives("uniform", 8, "row")},
 }
-STEPS = 250
+EPOCHS = 250
 EACH_MODEL = pytest.mark.parametrize("name", MODELS)
 
 
@@ -53,10 +53,10 @@ def test_learns_the_checkerboard(name: str, loss: str) -> None:
     learner = model(name, loss=loss, **LOSSES[loss])
     module = learner.module(SIZES)
     optimizer = torch.optim.Adam(module.parameters(), lr=0.02)
-    for step in range(STEPS):
+    for epoch in range(EPOCHS):
         batch = {"row": torch.arange(len(WALKS)), "item_idxs": WALKS}
         if module.negatives is not None:
-            batch["negatives"] = module.negatives.draw(batch, DrawKey(7, 0, step))
+            batch["negatives"] = module.negatives.draw(batch, DrawKey(7, epoch, 0))
         total, terms = module.loss(batch)
         optimizer.zero_grad()
         (total / terms).backward()
