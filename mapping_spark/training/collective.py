@@ -19,6 +19,8 @@ from torch import Tensor
 
 from mapping_spark.errors import TrainingFault
 
+torch.sparse.check_sparse_tensor_invariants.disable()  # type: ignore[no-untyped-call]  # as is the default; said aloud, torch does not warn of it
+
 _SECONDS_BETWEEN_LOOKS = 0.0001
 _BUCKET_BYTES = 32 * 1024 * 1024
 """Small tensors travel together up to this size; a larger one travels alone, without a copy."""
@@ -109,6 +111,10 @@ class One(Collective):
 
     def sum_(self, tensors: Sequence[Tensor]) -> None:
         """Nothing to add."""
+
+    def sum_sparse(self, gradients: Sequence[Tensor]) -> list[Tensor]:
+        """The same, coalesced."""
+        return [gradient.coalesce() for gradient in gradients]
 
     def close(self) -> None:
         """Nobody to leave."""
