@@ -23,7 +23,7 @@ N_CHOSEN = Counter(user for user, _ in PAIRS)
 
 def trained(module: nn.Module, epochs: int) -> nn.Module:
     """All pairs in one batch per epoch."""
-    optimizer = torch.optim.Adam(module.parameters(), lr=0.005)
+    optimizer = torch.optim.Adam(module.parameters(), lr=0.01)
     for epoch in range(epochs):
         batch = {"row": torch.arange(len(PAIR)), "user_idx": PAIR[:, 0], "item_idx": PAIR[:, 1], "weight": torch.ones(len(PAIR))}
         total, terms = module.loss(batch | {"negatives": module.negatives.draw(batch, DrawKey(7, epoch, 0))})  # type: ignore[operator,union-attr]
