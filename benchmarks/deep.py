@@ -156,16 +156,17 @@ def execute(run: Run, seed: int) -> dict[str, Any]:
     }
 
 
-def show(name: str, result: dict[str, Any]) -> None:
-    """One line per protocol."""
-    for protocol, test in result["tests"].items():
-        found, floor = test["measured"], test["popularity"]
-        reach = "/".join(f"{value:.3f}" for value in test["reach"]) if test["reach"] else "-"
-        print(
-            f"{name:18} {protocol:22} HR@10 {found['hr10']:.4f} ±{found['hr10_half']:.4f}  NDCG@10 {found['ndcg10']:.4f}  "
-            f"popularity {floor['hr10']:.4f}/{floor['ndcg10']:.4f}  reach {reach}  {result['seconds']['all']:.0f} s",
-            flush=True,
-        )
+def table(results: dict[str, Any]) -> str:
+    """The results as a Markdown table: HR@10 / NDCG@10 everywhere."""
+    lines = ["| data / model | protocol | measured | popularity | published | seed | s |", "|---|---|---|---|---|---|---|"]
+    for name, result in results.items():
+        for protocol, test in result["tests"].items():
+            found, floor = (f"{test[who]['hr10']:.4f} / {test[who]['ndcg10']:.4f}" for who in ("measured", "popularity"))
+            lines.append(
+                f"| {name} | last item, {protocol} | {found} | {floor} | {test['published'] or '-'} "
+                f"| {result['seed']} | {result['seconds']['all']:.0f} |"
+            )
+    return "\n".join(lines)
 
 
 def main() -> None:
@@ -185,9 +186,10 @@ def main() -> None:
     for name in options.only:
         print(f"{name}, budget {RUNS[name].budget_seconds} s", flush=True)
         results[name] = execute(RUNS[name], options.seed)
-        show(name, results[name])
+        print(table({name: results[name]}), flush=True)
         options.output.parent.mkdir(parents=True, exist_ok=True)
         options.output.write_text(json.dumps(results, indent=1) + "\n")
+    print(table(results))
 
 
 if __name__ == "__main__":
