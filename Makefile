@@ -8,7 +8,7 @@ export UV_PYTHON := $(BIN)/python
 entry = awk '/^[^ \#]/ { keep = /^$(1)==/ } keep' requirements.lock
 others = awk '/^[^ \#]/ { keep = !/^$(1)==/ } keep' requirements.lock
 
-.PHONY: help setup delta-jars demo test lint format tune bench lock clean
+.PHONY: help setup delta-jars demo test lint format tune bench bench-feed bench-train bench-deep lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,15 @@ tune: setup ## Choose model settings on November; writes benchmarks/results/tune
 
 bench: setup ## Compare the top-k search with what a user would pick instead
 	$(BIN)/python benchmarks/topk.py
+
+bench-feed: setup ## Compare the feed with petastorm's loader and with pyarrow
+	$(BIN)/python benchmarks/feed.py
+
+bench-train: setup ## Compare ranks, libraries and a bare loop
+	PYTHONPATH=. $(BIN)/python benchmarks/train.py
+
+bench-deep: setup ## Train the deep models on public data (../shared/data or MAPPING_SPARK_DATA); about two hours
+	PYTHONPATH=. $(BIN)/python benchmarks/deep.py
 
 lock: ## Resolve pyproject.toml into requirements.lock (names, versions, hashes)
 	$(UV) pip compile pyproject.toml --extra dev --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock

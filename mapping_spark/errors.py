@@ -53,6 +53,12 @@ class MissingInput(MappingSparkError):
     exit_code = 6
 
 
+class TrainingFault(MappingSparkError):
+    """Training stopped on every rank: a loss that is no number, or a rank that died or hangs. A new run resumes."""
+
+    exit_code = 7
+
+
 EXIT_CODES: dict[int, str] = {
     0: "done, or nothing to do",
     1: "an unexpected failure (the message holds the cause)",
@@ -61,5 +67,6 @@ EXIT_CODES: dict[int, str] = {
     4: "the data does not fit a contract (columns, types, keys); nothing was written",
     5: "too many records were rejected; they lie in silver.quarantine with their reasons",
     6: "an input table or artifact is missing; run the job that writes it",
+    7: "training stopped on every rank (the message names rank and cause); a new run resumes",
 }
 """What a process of this project ends with, for schedulers and the README."""

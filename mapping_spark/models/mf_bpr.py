@@ -1,0 +1,83 @@
+"""Matrix factorisation learnt by ranking pairs, or by regression on weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from mapping_spark.models.base import ModelConfig, Reach
+from mapping_spark.training import losses
+from mapping_spark.training.negatives import Negatives, Sampler
+from mapping_spark.training.trainable import Sizes
+
+
+class MfBprConfig(ModelConfig):
+    """Size and loss."""
+
+    dimension: int = Field(64, ge=1)
+    """Length of a user's and an item's vector, bias apart."""
+    loss: Literal["bpr", "mse"] = "bpr"
+    """`bpr`: an item chosen above one drawn; `mse`: the pair's weight, 0 for a pair drawn."""
+    n_negatives: int = Field(4, ge=1)
+    """Uniform negatives per pair."""
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Share of a user's factors left out of a step."""
+    sparse_gradients: bool = False
+    """Send only the rows that a batch touched; for tables of millions of rows."""
+
+
+class MfBprModule(nn.Module):
+    """Score of a pair: inner product of their vectors + the item's bias."""
+
+    def __init__(self, config: MfBprConfig, sizes: Sizes) -> None:
+        super().__init__()
+        self.config = config
+        self.negatives = Sampler(Negatives("uniform", config.n_negatives, "row"), sizes.n_items)
+        self.users = nn.Embedding(sizes.n_users, config.dimension, sparse=config.sparse_gradients)
+        self.items = nn.Embedding(sizes.n_items, config.dimension, sparse=config.sparse_gradients)
+        self.item_bias = nn.Embedding(sizes.n_items, 1, sparse=config.sparse_gradients)
+        self.dropout = nn.Dropout(config.dropout)
+        nn.init.normal_(self.users.weight, std=config.dimension**-0.5 / 10)
+        nn.init.normal_(self.items.weight, std=config.dimension**-0.5 / 10)
+        nn.init.zeros_(self.item_bias.weight)
+
+    def loss(self, batch: dict[str, Tensor]) -> losses.Loss:
+        """`batch`: user_idx (B,), item_idx (B,), negatives (B, n), and weight (B,) for `mse`."""
+        items_Bm = torch.cat([batch["item_idx"][:, None], batch["negatives"]], dim=1)
+        user_BD = self.dropout(self.users(batch["user_idx"]))
+        scores_Bm = torch.bmm(self.items(items_Bm), user_BD[:, :, None])[:, :, 0] + self.item_bias(items_Bm)[:, :, 0]
+        positive_B, negative_Bn = scores_Bm[:, 0], losses.without_hits(scores_Bm[:, 1:], batch["negatives"], batch["item_idx"])
+        if self.config.loss == "mse":
+            return losses.mse(positive_B, negative_Bn, batch["weight"])
+        return losses.bpr(positive_B, negative_Bn)
+
+
+@dataclass(frozen=True, slots=True)
+class MfBpr:
+    """BPR-MF: Rendle, Freudenthaler, Gantner, Schmidt-Thieme, UAI 2009, with an item bias and no user bias."""
+
+    name: ClassVar[str] = "mf_bpr"
+    reach: ClassVar[Reach] = Reach.TASTE
+    Config: ClassVar[type[ModelConfig]] = MfBprConfig
+    shape: ClassVar[Literal["interactions", "sequences"]] = "interactions"
+
+    config: MfBprConfig
+    seed: int
+
+    def module(self, sizes: Sizes) -> MfBprModule:
+        """Fresh weights, from the seed."""
+        torch.manual_seed(self.seed)
+        return MfBprModule(self.config, sizes)
+
+    def user_vectors(self, module: MfBprModule, batch: dict[str, Tensor]) -> Tensor:
+        """(B, D + 1): the factors of `user_idx`, and 1 for the bias."""
+        factors_BD: Tensor = module.users(batch["user_idx"])
+        return nn.functional.pad(factors_BD, (0, 1), value=1.0)
+
+    def item_vectors(self, module: MfBprModule) -> Tensor:
+        """(N, D + 1): the factors and the bias of every item."""
+        return torch.cat([module.items.weight, module.item_bias.weight], dim=1)

@@ -1,0 +1,188 @@
+"""Start the same plain function as ranks: in this process, on Horovod over Spark, or on torch.distributed over Spark.
+
+A function for ranks takes a `Collective` and returns what JSON can hold. It is pickled by reference, so this package must be
+installed where the ranks run; that is checked first.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, TextIO
+
+import pyarrow as pa
+import torch
+from pyspark.sql import SparkSession
+
+from mapping_spark.errors import EnvironmentFault, MappingSparkError, TrainingFault
+from mapping_spark.tables.runs import code_version
+from mapping_spark.training.collective import Collective, Horovod, One, RankLost, TorchDistributed
+
+Work = Callable[[Collective], Any]
+_PACKAGES = ("torch", "horovod", "petastorm", "pyarrow", "numpy", "safetensors")
+_FAULT = "mapping_spark.training fault "
+"""Begins the line by which a rank tells the driver why it stops."""
+
+
+def in_one_process(work: Work) -> Any:
+    """Run `work` here, as the only rank."""
+    return work(One())
+
+
+def on_horovod(spark: SparkSession, work: Work, ranks: int, answer_seconds: int) -> list[Any]:
+    """Run `work` as `ranks` Spark tasks with Horovod; returns what each rank returned.
+
+    Needs that many task slots at once. Raises `EnvironmentFault` where executors lack what the driver has, and
+    `TrainingFault` (or the fault of the rank) with the first cause where a rank stopped.
+    """
+    import horovod.spark
+
+    check_executors(spark, ranks)
+    heard = _Heard(sys.stdout)
+    try:
+        results = horovod.spark.run(
+            _HorovodRank(work, answer_seconds), num_proc=ranks, use_gloo=True, verbose=0, stdout=heard, stderr=heard, env=_environment()
+        )
+    except Exception as fault:
+        raise heard.cause(" ".join(str(fault).split())) from fault
+    return list(results)
+
+
+def on_torch_distributed(spark: SparkSession, work: Work, ranks: int, answer_seconds: int) -> Any:
+    """Run `work` as `ranks` Spark tasks with torch.distributed, for platforms without Horovod; returns what rank 0 returned."""
+    from pyspark.ml.torch.distributor import TorchDistributor
+
+    check_executors(spark, ranks, without=("horovod",))
+    distributor = TorchDistributor(num_processes=ranks, local_mode=False, use_gpu=torch.cuda.is_available())
+    try:
+        return distributor.run(_TorchRank(work, answer_seconds))
+    except Exception as fault:
+        heard = _Heard(sys.stdout)
+        heard.write(str(fault))
+        raise heard.cause(" ".join(str(fault).split())) from fault
+
+
+@dataclass(frozen=True)
+class _HorovodRank:
+    work: Work
+    answer_seconds: int
+
+    def __call__(self) -> Any:
+        return run_rank(lambda: Horovod(self.answer_seconds), self.work)
+
+
+@dataclass(frozen=True)
+class _TorchRank:
+    work: Work
+    answer_seconds: int
+
+    def __call__(self) -> Any:
+        return run_rank(lambda: TorchDistributed(self.answer_seconds), self.work)
+
+
+def run_rank(join: Callable[[], Collective], work: Work) -> Any:
+    """Join the ranks and work as one of them. Whatever stops it is told to the driver in one line before it is raised."""
+    rank = -1
+    try:
+        collective = join()
+        rank = collective.rank
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // collective.local_size))
+        result = work(collective)
+    except Exception as fault:
+        _tell(rank, fault)
+        raise
+    collective.close()
+    return result
+
+
+def _tell(rank: int, fault: Exception) -> None:
+    parts = (fault.where, fault.found, fault.expected, fault.fix) if isinstance(fault, MappingSparkError) else ()
+    told = {"rank": rank, "at": time.time(), "kind": type(fault).__name__, "parts": parts, "text": str(fault)}
+    print(_FAULT + json.dumps(told), file=sys.stderr, flush=True)
+
+
+@dataclass
+class _Heard:
+    """What the ranks wrote: passed on, except for the lines in which they tell why they stop."""
+
+    out: TextIO
+    told: list[dict[str, Any]] = field(default_factory=list)
+
+    def write(self, text: str) -> int:
+        """Called by the threads that listen to the ranks."""
+        for line in text.splitlines(keepends=True):
+            fault = re.search(re.escape(_FAULT) + r"(\{.*\})", line)
+            if fault:
+                self.told.append(json.loads(fault.group(1)))
+            else:
+                self.out.write(line)
+        return len(text)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+        self.out.flush()
+
+    def cause(self, launcher: str) -> MappingSparkError:
+        """The first fault that was no consequence of another rank's; else what ranks and launcher say together."""
+        told = sorted(self.told, key=lambda fault: (fault["kind"] == RankLost.__name__, fault["at"]))
+        if not told:
+            return TrainingFault("the launch of the ranks", launcher, "every rank to end by itself", "See the executors' logs.")
+        first = told[0]
+        if first["kind"] == RankLost.__name__:
+            where, found, expected, fix = first["parts"]
+            return RankLost(where, f"{found}. {launcher}", expected, fix)
+        kinds: dict[str, type[MappingSparkError]] = {kind.__name__: kind for kind in _all_kinds(MappingSparkError)}
+        if first["kind"] in kinds:
+            return kinds[first["kind"]](*first["parts"])
+        found = f"{first['kind']}: {first['text']}"
+        return TrainingFault(f"rank {first['rank']}", found, "no fault of its own", "See the executors' logs for the traceback.")
+
+
+def _all_kinds(kind: type[MappingSparkError]) -> Iterator[type[MappingSparkError]]:
+    for below in kind.__subclasses__():
+        yield below
+        yield from _all_kinds(below)
+
+
+def _environment() -> dict[str, str]:
+    """The ranks' environment: this process's, which `horovod.spark.run` would else leave to the executors."""
+    return {name: value for name, value in os.environ.items() if name in ("PYTHONPATH", "PATH", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")}
+
+
+def check_executors(spark: SparkSession, ranks: int, without: tuple[str, ...] = ()) -> None:
+    """Compare Python, packages and this project's code between driver and executors. Raises `EnvironmentFault` naming both."""
+    expected = _versions()
+    tasks = spark.range(0, ranks, 1, ranks).mapInArrow(_facts, "host string, name string, version string")
+    different = sorted(
+        {
+            f"{row.host}: {row.name} {row.version}, driver {expected[row.name]}"
+            for row in tasks.collect()  # a few rows per rank
+            if row.version != expected[row.name] and row.name not in without
+        }
+    )
+    if different:
+        fix = "Install this project's environment on every worker (make setup) and point PYSPARK_PYTHON to it."
+        raise EnvironmentFault("the executors", "; ".join(different), "what the driver has", fix)
+
+
+def _facts(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    host = os.uname().nodename
+    for _ in batches:
+        rows = [{"host": host, "name": name, "version": found} for name, found in _versions().items()]
+        yield pa.RecordBatch.from_pylist(rows)
+
+
+def _versions() -> dict[str, str]:
+    found = {"Python": ".".join(map(str, sys.version_info[:3])), "mapping_spark": code_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "missing"
+    return found

@@ -1,0 +1,57 @@
+"""The same plain function as Spark tasks: what ranks return, and what the driver hears when one stops."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pyspark.sql import SparkSession
+
+from mapping_spark.errors import TrainingFault
+from mapping_spark.training import launch
+from mapping_spark.training.collective import RankLost
+from mapping_spark.training.run import Training
+from mapping_spark.training.settings import TrainingConfig
+from tests.training.proofs import Make
+from tests.training.snapshots import interactions, write_snapshot
+
+# Horovod's own thread, when its Spark job is cancelled.
+CANCELLED = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+CONFIG = TrainingConfig(ranks=2, batch_size=4, epochs=2)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("launch")
+    write_snapshot(
+        root / "pairs", "interactions", interactions(np.arange(20) % 5, np.arange(20) % 3), rows_per_group=5, n_users=5, n_items=3
+    )
+    return root
+
+
+def training(folder: Path, name: str, **accident: Any) -> Training:
+    return Training(str(folder / "pairs"), Make(**accident), CONFIG, str(folder / name))
+
+
+def test_horovod_ranks_on_spark_return_what_they_did(spark: SparkSession, folder: Path) -> None:
+    first, second = launch.on_horovod(spark, training(folder, "well"), 2, 20)
+    assert first["epochs"] == second["epochs"] == 2
+    assert (folder / "well" / "weights" / "weights.safetensors").exists()
+
+
+@CANCELLED
+def test_the_driver_hears_the_first_cause(spark: SparkSession, folder: Path) -> None:
+    with pytest.raises(TrainingFault, match="step 2, learning rate 0.001: the loss of rank 1 is no finite number"):
+        launch.on_horovod(spark, training(folder, "nan", accident="nan", at_loss=3), 2, 20)
+
+
+@CANCELLED
+def test_a_rank_that_stands_still_ends_the_job(spark: SparkSession, folder: Path) -> None:
+    with pytest.raises(RankLost, match="rank 0 of 2: no answer from another rank"):
+        launch.on_horovod(spark, training(folder, "stopped", accident="SIGSTOP", at_loss=3), 2, 4)
+
+
+def test_torch_distributed_ranks_on_spark(spark: SparkSession, folder: Path) -> None:
+    assert launch.on_torch_distributed(spark, training(folder, "torch"), 2, 20)["epochs"] == 2
