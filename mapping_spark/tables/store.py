@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 
 from mapping_spark.errors import ConfigError, ContractError, MissingInput
 from mapping_spark.tables.contract import Table, identifier, quoted
+from mapping_spark.tables.dictionary import create_view_sql, view_name
 from mapping_spark.tables.frames import conform, empty, widens
 
 _PROPERTIES = {
@@ -79,7 +80,10 @@ class Store:
         return self.spark.catalog.tableExists(self.location(table))
 
     def create(self, table: Table) -> None:
-        """Create the table from its declaration, or add the columns that were declared since. Does nothing otherwise."""
+        """Create the table from its declaration, or add the columns that were declared since. Does nothing otherwise.
+
+        In a catalog a table with measures also gets its BI view, `<layer>.<table>_v`.
+        """
         if self.exists(table):
             self._evolve(table)
             return
@@ -94,6 +98,9 @@ class Store:
             + (f"PARTITIONED BY ({partitions}) " if partitions else "")
             + f"COMMENT {quoted(table.grain)} TBLPROPERTIES ({properties})"
         )
+        if self.catalog is not None and table.measures:
+            view = f"{self.catalog}.{table.layer}.{view_name(table)}"
+            self.spark.sql(create_view_sql(table, view, self.relation(table)))
 
     def _evolve(self, table: Table) -> None:
         """Add declared nullable columns the table lacks; refuse any other difference."""

@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 from mapping_spark.errors import ConfigError, ContractError, MissingInput
 from mapping_spark.tables.contract import Column
 from mapping_spark.tables.frames import rows
+from mapping_spark.tables.gold import CAMPAIGN_KPIS
 from mapping_spark.tables.silver import EVENTS, INTERACTIONS, USER_IDS
 from mapping_spark.tables.store import Store, checked_root, literal
 
@@ -118,3 +119,13 @@ def test_literals_are_quoted_by_type() -> None:
     assert literal(dt.date(2017, 12, 1)) == "DATE'2017-12-01'"
     assert literal("o'clock") == "'o\\'clock'"
     assert literal(7) == "7"
+
+
+def test_a_catalog_shows_ratios_by_a_view(spark: SparkSession, tmp_path: Path) -> None:
+    store = Store(spark, str(tmp_path), "spark_catalog")
+    store.create(CAMPAIGN_KPIS)
+    store.append_once(CAMPAIGN_KPIS, rows(spark, CAMPAIGN_KPIS, dict(n_users=4, n_converted_users=1)), writer="test", sequence=0)
+    (row,) = spark.table("spark_catalog.gold.campaign_kpis_v").select("redemption_rate").collect()
+    spark.sql("DROP VIEW spark_catalog.gold.campaign_kpis_v")
+    spark.sql("DROP TABLE spark_catalog.gold.campaign_kpis")
+    assert row.redemption_rate == 1 / 4
