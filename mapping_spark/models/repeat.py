@@ -16,7 +16,7 @@ from mapping_spark.models.vectors import as_index, one_hot, sparse
 class RepeatConfig(ModelConfig):
     """How far the crowd's habits lean on the user's own; the decay is that of the interactions."""
 
-    popularity_power: float = Field(0.05, ge=0, le=1)
+    popularity_power: float = Field(0.1, ge=0, le=1)
     """A weight is multiplied by (share of the most chosen item's users) ** power, users counted over `popularity_days`: of two
     items chosen once on one day, the one that others choose is more likely to come again. 0 leaves the weight alone."""
     popularity_days: int = Field(30, ge=1)
