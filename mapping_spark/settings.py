@@ -14,6 +14,7 @@ from mapping_spark.errors import ConfigError
 from mapping_spark.evaluation.settings import EvaluationConfig
 from mapping_spark.events.settings import CleaningConfig
 from mapping_spark.features.interactions import InteractionsConfig
+from mapping_spark.features.snapshot import SnapshotConfig
 from mapping_spark.ingest.declarations import Sources, load_sources
 from mapping_spark.ingest.entities import UsersConfig
 from mapping_spark.ingest.stream import IngestConfig
@@ -21,6 +22,7 @@ from mapping_spark.models.base import ModelConfig
 from mapping_spark.models.registry import parse_configs
 from mapping_spark.recommend.settings import RecommendConfig
 from mapping_spark.tables.runs import content_hash
+from mapping_spark.training.settings import TrainingConfig
 
 Found = TypeVar("Found")
 
@@ -54,6 +56,10 @@ class Settings(Section):
     interactions: InteractionsConfig = InteractionsConfig()
     models: dict[str, SerializeAsAny[ModelConfig]] = Field(default_factory=dict)
     """Models to fit and compare, each with its own settings."""
+    model: str | None = None
+    """The one deep model to train; null for all that are configured."""
+    snapshot: SnapshotConfig = SnapshotConfig()
+    training: TrainingConfig = TrainingConfig()
     recommend: RecommendConfig = RecommendConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     campaigns: CampaignConfig = CampaignConfig()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -155,14 +155,14 @@ def numbered(rows: DataFrame) -> DataFrame:
     return counted.withColumn("row", F.col("start") + F.col("place") - 1).drop("hash", "bucket", "place", "start")
 
 
-def ensure(make_rows: Callable[[], DataFrame], content: Content, root: str, now: dt.datetime) -> str:
-    """The folder of the snapshot of `content`: the one that is there, or a new one written from `make_rows`.
+def ensure(rows: DataFrame, content: Content, root: str, now: dt.datetime) -> str:
+    """The folder of the snapshot of `content`: the one that is there, or a new one written from `rows`, which are computed only then.
 
     Raises `ConfigError` with the numbers where its row groups would be too few for the declared largest world.
     """
     folder = content.folder(root)
     if not _is_finished(folder):
-        manifests.write(folder, _write(make_rows(), content, folder, now))
+        manifests.write(folder, _write(rows, content, folder, now))
     with manifests.open_folder(folder).open_output_stream(_USED) as stream:
         stream.write(now.isoformat().encode())
     return folder

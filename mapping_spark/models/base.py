@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from pyspark.sql import DataFrame
 
@@ -77,6 +77,29 @@ class VectorModel(Protocol):
 
     def fit(self, data: TrainingData) -> Vectors:
         """Fit on `data`; the same data, settings and seed give the same vectors."""
+        ...
+
+
+@runtime_checkable
+class DeepModel(Protocol):
+    """A model that learns by gradient descent on a training snapshot, on any number of ranks (`training/`).
+
+    It either gives vectors (`user_vectors(module, batch)` (B, D) and `item_vectors(module)` (N, D): it retrieves like every
+    vector model) or `scores(module, user_idx, item_idx)` (P,) of pairs, with `members` and `depth`: it ranks what those
+    models retrieved.
+    """
+
+    name: ClassVar[str]
+    Config: ClassVar[type[ModelConfig]]
+    shape: ClassVar[str]
+    """Shape of the snapshot it reads: `interactions` or `sequences`."""
+    config: Any
+    seed: int
+
+    def __init__(self, config: ModelConfig, seed: int) -> None: ...
+
+    def module(self, sizes: Any) -> Any:
+        """A fresh torch module (training.trainable.Trainable) for `Sizes`, its weights from the seed."""
         ...
 
 

@@ -7,18 +7,21 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from mapping_spark.errors import ConfigError, MissingInput
 from mapping_spark.models import artifact, registry
-from mapping_spark.models.base import FusionModel, ModelConfig, TrainingData, VectorModel, Vectors
+from mapping_spark.models.base import DeepModel, FusionModel, ModelConfig, TrainingData, VectorModel, Vectors
 from mapping_spark.tables.frames import rows
 from mapping_spark.tables.gold import MODEL_RUNS
 from mapping_spark.tables.runs import as_json, code_version, content_hash
 from mapping_spark.tables.store import Store
+
+if TYPE_CHECKING:
+    from mapping_spark.models.deep import Trained
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +40,37 @@ class Fitted:
         return self.vectors
 
 
-def fit_all(store: Store, configs: Mapping[str, ModelConfig], data: TrainingData, versions: Mapping[str, Any], seed: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What models are fitted on: the data and the versions of its tables, and the weights of the deep ones."""
+
+    data: TrainingData
+    versions: Mapping[str, Any]
+    trained: Mapping[str, Trained]
+
+
+def fit_all(store: Store, configs: Mapping[str, ModelConfig], inputs: Inputs, seed: int) -> None:
     """Fit each model, save its artifact, then write its row: a model whose row exists is whole and is not fitted again.
 
-    A run's id is a hash of model, settings, date, seed, input versions and code: equal runs have one id and one row.
+    A run's id is a hash of model, settings, date, seed, inputs and code: equal runs have one id and one row. A deep model
+    is fitted by reading the vectors out of its trained weights.
     """
+    data = inputs.data
     train_rows: int | None = None
     done = {row["run_id"] for row in _of_date(store.read(MODEL_RUNS), data.as_of).select("run_id").collect()}  # one row per run
     for name, config in configs.items():
-        settings = _as_text(config)
-        run_id = content_hash([name, settings, data.as_of, seed, dict(versions), code_version()])
+        settings, trained = _as_text(config), inputs.trained.get(name)
+        versions = dict(inputs.versions) if trained is None else {"training": trained.training_id}
+        run_id = content_hash([name, settings, data.as_of, seed, versions, code_version()])
         if run_id in done:
             continue
         train_rows = data.interactions.count() if train_rows is None else train_rows
         started_at, began = dt.datetime.now(dt.UTC), time.monotonic()
-        uri = f"models/{run_id}"
-        n_parameters = _fit(registry.build(name, config, seed), data, f"{store.root}/{uri}", store)
+        uri = f"models/{run_id if trained is None else trained.training_id}"
+        if trained is None:
+            n_parameters = _fit(registry.build(name, config, seed), data, f"{store.root}/{uri}", store)
+        else:
+            n_parameters = _read_out(trained, store)
         run = {
             "run_id": run_id,
             "model": name,
@@ -79,6 +97,15 @@ def _fit(model: registry.Model, data: TrainingData, path: str, store: Store) -> 
     return artifact.n_parameters(artifact.load(store.spark, path))
 
 
+def _read_out(trained: Trained, store: Store) -> int:
+    """Save the vectors beside the weights, unless the model scores pairs; returns the weights' numbers."""
+    from mapping_spark.models import deep  # torch: only where a deep model is configured
+
+    if not hasattr(trained.model, "scores"):
+        artifact.save(deep.vectors(store.spark, trained), trained.weights.folder)
+    return sum(weight.numel() for weight in trained.weights.load().parameters())
+
+
 def load_all(store: Store, runs: DataFrame, configs: Mapping[str, ModelConfig], as_of: dt.date) -> dict[str, Fitted]:
     """The latest run of each model with these settings for the date. Raises `MissingInput` naming the models without one."""
     run = F.struct("run_id", "seed", "artifact_uri")
@@ -92,9 +119,14 @@ def load_all(store: Store, runs: DataFrame, configs: Mapping[str, ModelConfig], 
 
 
 def _load(store: Store, model: registry.Model, run: Any) -> Fitted:
-    if isinstance(model, VectorModel):
-        return Fitted(run["run_id"], vectors=artifact.load(store.spark, f"{store.root}/{run['artifact_uri']}"))
-    return Fitted(run["run_id"], fusion=model)
+    folder = f"{store.root}/{run['artifact_uri']}"
+    if isinstance(model, DeepModel) and hasattr(model, "scores"):
+        from mapping_spark.models.deep import Ranker, Weights
+
+        return Fitted(run["run_id"], fusion=Ranker(Weights(model, folder)))
+    if isinstance(model, FusionModel):
+        return Fitted(run["run_id"], fusion=model)
+    return Fitted(run["run_id"], vectors=artifact.load(store.spark, folder))
 
 
 def _of_date(runs: DataFrame, as_of: dt.date) -> DataFrame:

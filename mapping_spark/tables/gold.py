@@ -75,6 +75,30 @@ MODEL_RUNS = Table(
     ),
 )
 
+TRAINING_EPOCHS = Table(
+    name="gold.training_epochs",
+    grain="one row per epoch of the training of a deep model",
+    columns=(
+        Column("training_id", "string", "Hash of model, settings, seed and snapshot; weights lie under models/<training_id>."),
+        Column("epoch", "int", "Epoch, from 0."),
+        _MODEL,
+        _AS_OF,
+        Column("snapshot_id", "string", "What it was trained on (ops.snapshots)."),
+        Column("ranks", "int", "Processes that trained together.", unit="processes"),
+        Column("loss", "double", "Mean loss over all terms of all ranks."),
+        Column("learning_rate", "double", "Of the last step."),
+        Column("gradient_norm", "double", "Euclidean norm of the last step's gradient, before clipping."),
+        Column("seconds", "double", "Wall time.", unit="s"),
+        Column("samples_per_second", "double", "Rows of the snapshot per second, all ranks together.", unit="rows/s"),
+        Column("waiting_share", "double", "Share of the time that rank 0 waited for data.", unit="0 to 1"),
+    ),
+    primary_key=("training_id", "epoch"),
+    checks=(
+        Check(name="epoch_from_0", condition="epoch >= 0"),
+        Check(name="share_of_time", condition="waiting_share BETWEEN 0 AND 1"),
+    ),
+)
+
 MODEL_METRICS = Table(
     name="gold.model_metrics",
     grain="one row per (run, protocol, metric, k, segment)",

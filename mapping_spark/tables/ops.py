@@ -30,6 +30,23 @@ JOB_RUNS = Table(
     ),
 )
 
+SNAPSHOTS = Table(
+    name="ops.snapshots",
+    grain="one row per training snapshot",
+    columns=(
+        Column("snapshot_id", "string", "Hash of what it was made from: its folder's name under snapshots/."),
+        Column("shape", "string", "`interactions` (pairs) or `sequences` (histories)."),
+        Column("as_of_date", "date", "Only events of earlier business days are in it.", unit="business time zone"),
+        Column("n_rows", "bigint", "Pairs or windows of histories.", unit="rows"),
+        Column("n_files", "bigint", "Parquet files, each one row group.", unit="files"),
+        Column("n_users", "bigint", "Size of the id map of users.", unit="users"),
+        Column("n_items", "bigint", "Size of the id map of items.", unit="items"),
+        Column("created_at", "timestamp", "When it was written.", unit="UTC"),
+    ),
+    primary_key=("snapshot_id",),
+    checks=(Check(name="known_shape", condition="shape IN ('interactions', 'sequences')"), Check(name="has_rows", condition="n_rows > 0")),
+)
+
 EVENT_ACCOUNTING = Table(
     name="ops.event_accounting",
     grain="one row per (source, batch)",

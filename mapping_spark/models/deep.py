@@ -1,0 +1,215 @@
+"""Train the deep models on snapshots, and read what they learnt: vectors, or scores of candidate pairs.
+
+Weights lie under models/<training id>: the id is a hash of model, settings, snapshot and seed, so weights are found by what
+they were trained on, and weights of other id maps or features are not. Scoring runs in Arrow batches on executors; each
+task loads the weights once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from mapping_spark.errors import ContractError, MissingInput
+from mapping_spark.models.base import DeepModel, Vectors
+from mapping_spark.models.vectors import unit_length
+from mapping_spark.tables.runs import content_hash
+from mapping_spark.training import checkpoint
+from mapping_spark.training import manifest as manifests
+from mapping_spark.training.launch import in_one_process, on_horovod
+from mapping_spark.training.run import WEIGHTS, Training
+from mapping_spark.training.settings import TrainingConfig
+from mapping_spark.training.trainable import Sizes
+
+_VECTOR = "indices array<int>, values array<float>"  # the shape of Vectors, no declared table
+_PAIRS = "user_idx bigint, item_idx bigint, score double"
+Batches = Iterable[pa.RecordBatch]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Trained weights at rest: small, it travels to executors."""
+
+    model: DeepModel
+    folder: str
+    """`models/<training id>` under the store's root; every executor sees it."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the training was finished: weights come last, whole or not at all."""
+        return (Path(self.folder) / WEIGHTS).exists()
+
+    def facts(self) -> dict[str, Any]:
+        """What they were trained on: digest of the snapshot, sizes of the id maps. Raises `MissingInput` where there are none."""
+        return self._read().facts
+
+    def load(self) -> torch.nn.Module:
+        """The trained module, for scoring. Raises `MissingInput` where there are no weights, `ContractError` where they were changed."""
+        saved = self._read()
+        n_items = saved.facts["n_items"]
+        module = self.model.module(Sizes(saved.facts["n_users"], n_items, saved.facts["length"], torch.ones(n_items, dtype=torch.long)))
+        module.load_state_dict(saved.tensors[WEIGHTS])
+        evaluated: torch.nn.Module = module.eval()
+        return evaluated
+
+    def _read(self) -> checkpoint.Checkpoint:
+        if not self.is_there:
+            raise MissingInput(f"weights of {self.model.name}", f"none under {self.folder}", "a finished training", "Run train_deep.")
+        return checkpoint.read(Path(self.folder) / WEIGHTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """One training of one model: its snapshot, and where its weights lie."""
+
+    model: DeepModel
+    root: str
+    """Root folder of the store."""
+    snapshot: str
+    """Folder of the snapshot."""
+    config: TrainingConfig
+
+    @property
+    def training_id(self) -> str:
+        """Equal ids mean equal weights."""
+        settings = json.dumps(self.model.config.model_dump(mode="json"), sort_keys=True)
+        return content_hash([self.model.name, settings, self.model.seed, self.config.identity, Path(self.snapshot).name])
+
+    @property
+    def weights(self) -> Weights:
+        """Where they lie."""
+        return Weights(self.model, f"{self.root}/models/{self.training_id}")
+
+    def training(self) -> Training:
+        """What every rank runs."""
+        return Training(self.snapshot, self.model.module, self.config, self.weights.folder)
+
+
+def train(spark: SparkSession, trained: Trained) -> list[dict[str, Any]]:
+    """Train on Horovod ranks over Spark (one rank: in this process) and return the epochs of this run.
+
+    Raises `ConfigError` with the numbers where the plan cannot fit, `TrainingFault` where a rank stopped.
+    """
+    training, config = trained.training(), trained.config
+    training.plan()
+    if config.ranks == 1:
+        summary = in_one_process(training)
+    else:
+        summary = on_horovod(spark, training, config.ranks, config.answer_seconds)[0]
+    return list(summary["reports"])
+
+
+def vectors(spark: SparkSession, trained: Trained) -> Vectors:
+    """Vectors of every user of the snapshot and of every item of the id map, from the saved weights.
+
+    Raises `MissingInput` where there are none, `ContractError` where they belong to another snapshot.
+    """
+    manifest, weights = manifests.read(trained.snapshot), trained.weights
+    digest = weights.facts()["snapshot"]
+    if digest != manifest.digest:
+        found, expected = f"weights of snapshot {digest[:12]}", f"of snapshot {manifest.digest[:12]}"
+        raise ContractError(f"weights under {weights.folder}", found, expected, "Run train_deep again.")
+    data = spark.read.parquet(f"{trained.snapshot}/data")
+    if manifest.shape == "sequences":
+        histories = data.where("window = 0").select("user_idx", "item_idxs")  # the latest window: one row per user
+    else:
+        histories = data.select("user_idx").distinct()
+    users = histories.mapInArrow(_Users(weights), f"user_idx bigint, {_VECTOR}")
+    blocks = max(spark.sparkContext.defaultParallelism, 1)
+    numbers = spark.range(0, manifest.n_items, 1, blocks).withColumnRenamed("id", "item_idx")
+    items = numbers.mapInArrow(_Items(weights), f"item_idx bigint, {_VECTOR}")
+    likeness = unit_length(items, "item_idx")
+    return Vectors(users=users, items=items, similar_from=likeness, similar_to=likeness)
+
+
+@dataclass(frozen=True, slots=True)
+class _Users:
+    weights: Weights
+
+    def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
+        module: torch.nn.Module | None = None
+        for batch in batches:
+            module = module or self.weights.load()
+            with torch.inference_mode():
+                vectors_BD = self.weights.model.user_vectors(module, _tensors(batch))
+            yield _as_rows("user_idx", batch.column(0), vectors_BD)
+
+
+@dataclass(frozen=True, slots=True)
+class _Items:
+    weights: Weights
+
+    def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
+        all_ND: torch.Tensor | None = None
+        for batch in batches:
+            if all_ND is None:
+                with torch.inference_mode():
+                    all_ND = self.weights.model.item_vectors(self.weights.load())
+            yield _as_rows("item_idx", batch.column(0), all_ND[torch.from_numpy(batch.column(0).to_numpy())])
+
+
+def _tensors(batch: pa.RecordBatch) -> dict[str, torch.Tensor]:
+    """Columns as int64 tensors; a column of lists of one length as (B, L)."""
+    found = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        flat = column.flatten() if pa.types.is_list(column.type) else column
+        tensor = torch.from_numpy(np.array(flat.to_numpy(zero_copy_only=False)))
+        found[name] = tensor.view(len(batch), -1) if pa.types.is_list(column.type) else tensor
+    return found
+
+
+def _as_rows(key: str, keys: pa.Array, vectors_BD: torch.Tensor) -> pa.RecordBatch:
+    B, D = vectors_BD.shape
+    values = pa.ListArray.from_arrays(pa.array(np.arange(B + 1) * D, pa.int32()), pa.array(vectors_BD.float().numpy().ravel()))
+    return pa.RecordBatch.from_arrays([keys, pa.nulls(B, pa.list_(pa.int32())), values], [key, "indices", "values"])
+
+
+@dataclass(frozen=True, slots=True)
+class Ranker:
+    """A fitted pair scorer in the shape of a fusion model: it scores what its members propose."""
+
+    weights: Weights
+
+    @property
+    def name(self) -> str:
+        """The model's."""
+        return self.weights.model.name
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Names of the models whose lists it reads."""
+        return tuple(self.weights.model.members)
+
+    @property
+    def depth(self) -> int:
+        """How many items of each member's list it reads."""
+        return int(self.weights.model.depth)
+
+    def fuse(self, lists: DataFrame, interactions: DataFrame) -> DataFrame:
+        """(user_idx, item_idx, score): one row per pair that a member lists among its first `depth`."""
+        proposed = F.col("model").isin(*self.members) & (F.col("rank") <= self.depth)
+        pairs = lists.where(proposed).select("user_idx", "item_idx").dropDuplicates()  # two members may propose one pair
+        return pairs.mapInArrow(_Pairs(self.weights), _PAIRS)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    weights: Weights
+
+    def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
+        module: torch.nn.Module | None = None
+        for batch in batches:
+            module = module or self.weights.load()
+            pairs = _tensors(batch)
+            with torch.inference_mode():
+                scores_P = self.weights.model.scores(module, pairs["user_idx"], pairs["item_idx"])
+            yield pa.RecordBatch.from_arrays([*batch.columns, pa.array(scores_P.double().numpy())], ["user_idx", "item_idx", "score"])
