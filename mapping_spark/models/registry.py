@@ -23,13 +23,22 @@ def available() -> dict[str, type[Model]]:
     """Every model by name, sorted. Raises `ConfigError` where a model's name is not its file's name."""
     found: dict[str, type[Model]] = {}
     for file in sorted(info.name for info in pkgutil.iter_modules(models.__path__)):
-        for model in _models_in(importlib.import_module(f"{models.__name__}.{file}")):
-            if model.name != file:
-                raise ConfigError(
-                    f"models/{file}.py", f"the model name {model.name!r}", f"the file's name {file!r}", "Rename the file or the model."
-                )
+        model = _in_file(file)
+        if model is not None:
             found[file] = model
     return found
+
+
+@cache
+def _in_file(file: str) -> type[Model] | None:
+    """The model of that file, if it holds one. Only this file is imported: torch stays unloaded where no model needs it."""
+    for model in _models_in(importlib.import_module(f"{models.__name__}.{file}")):
+        if model.name != file:
+            raise ConfigError(
+                f"models/{file}.py", f"the model name {model.name!r}", f"the file's name {file!r}", "Rename the file or the model."
+            )
+        return model
+    return None
 
 
 def parse_configs(raw: Mapping[str, Mapping[str, Any] | None]) -> dict[str, ModelConfig]:
@@ -58,8 +67,10 @@ def build(name: str, config: ModelConfig, seed: int) -> Model:
 
 
 def _known(name: str) -> type[Model]:
-    if name in available():
-        return available()[name]
+    files = {info.name for info in pkgutil.iter_modules(models.__path__)}
+    model = _in_file(name) if name in files else None
+    if model is not None:
+        return model
     near = difflib.get_close_matches(name, available(), n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     raise ConfigError(f"models.{name}", f"no model is called {name!r}{hint}", f"one of {list(available())}", "Mend the name.")
@@ -69,7 +80,7 @@ def _member_faults(model: Model, raw: Mapping[str, Any]) -> list[str]:
     if not isinstance(model, FusionModel):
         return []
     missing = [member for member in model.members if member not in raw]
-    fused = [member for member in model.members if hasattr(available().get(member), "fuse")]
+    fused = [member for member in model.members if member not in missing and hasattr(_known(member), "fuse")]
     return [f"models.{model.name}: the member {member!r} has no settings under models" for member in missing] + [
         f"models.{model.name}: the member {member!r} is itself a fusion model" for member in fused
     ]
