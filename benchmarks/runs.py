@@ -99,7 +99,7 @@ RUNS: dict[str, Run] = {
         load=ml_1m_sequences,
         model=SasRec,
         settings=SasRecConfig(dimension=64, heads=2, dropout=0.2, **SHARED),
-        training=training(epochs=16, batch_size=32, learning_rate=2e-3),
+        training=training(epochs=24, batch_size=32, learning_rate=2e-3),
         budget_seconds=1_500,
         published={
             "full rank": "SASRec .2392/.1259, gSASRec .3003/.1726 (gSASRec-pytorch)",
@@ -113,8 +113,8 @@ RUNS: dict[str, Run] = {
     "ml-1m/lstm": Run(
         load=ml_1m_sequences,
         model=Lstm,
-        settings=LstmConfig(dimension=64, hidden=256, dropout=0.2, **SHARED),
-        training=training(epochs=24, batch_size=64, learning_rate=2e-3),
+        settings=LstmConfig(dimension=64, hidden=128, dropout=0.2, **SHARED),
+        training=training(epochs=16, batch_size=32, learning_rate=2e-3),
         budget_seconds=1_200,
         published={"full rank": "-", SAMPLED: "GRU4Rec .5581/.3381, GRU4Rec+ .7501/.5513 (Kang, McAuley 2018)"},
         reach={"full rank": (0.24, 0.135)},

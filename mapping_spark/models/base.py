@@ -84,9 +84,7 @@ class VectorModel(Protocol):
 class DeepModel(Protocol):
     """A model that learns by gradient descent on a training snapshot, on any number of ranks (`training/`).
 
-    It either gives vectors (`user_vectors(module, batch)` (B, D) and `item_vectors(module)` (N, D): it retrieves like every
-    vector model) or `scores(module, user_idx, item_idx)` (P,) of pairs, with `members` and `depth`: it ranks what those
-    models retrieved.
+    Modules, batches and vectors are torch's; this file does not load it.
     """
 
     name: ClassVar[str]
@@ -104,13 +102,39 @@ class DeepModel(Protocol):
 
 
 @runtime_checkable
-class FusionModel(Protocol):
-    """A model that ranks what its members retrieved."""
+class DeepVectorModel(DeepModel, Protocol):
+    """A deep model that retrieves by inner product, like every vector model."""
 
-    name: ClassVar[str]
-    Config: ClassVar[type[ModelConfig]]
+    def user_vectors(self, module: Any, batch: Any) -> Any:
+        """(B, D) of the users of a batch: `user_idx` (B,), and `item_idxs` (B, L) where it reads sequences."""
+        ...
 
-    def __init__(self, config: ModelConfig, seed: int) -> None: ...
+    def item_vectors(self, module: Any) -> Any:
+        """(N, D) of all items."""
+        ...
+
+
+@runtime_checkable
+class PairModel(DeepModel, Protocol):
+    """A deep model that scores pairs: it ranks what its members retrieved."""
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """Names of the models whose lists it reads."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """How many items of each member's list it reads."""
+        ...
+
+    def scores(self, module: Any, user_idx: Any, item_idx: Any) -> Any:
+        """(P,) of P pairs; higher is better."""
+        ...
+
+
+class Fusion(Protocol):
+    """What ranks the lists of others: a fusion model, or the trained weights of a model that scores pairs."""
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -125,3 +149,13 @@ class FusionModel(Protocol):
     def fuse(self, lists: DataFrame, interactions: DataFrame) -> DataFrame:
         """Score candidates: (model, user_idx, item_idx, score, rank) -> (user_idx, item_idx, score), one row per pair."""
         ...
+
+
+@runtime_checkable
+class FusionModel(Fusion, Protocol):
+    """A model that ranks what its members retrieved."""
+
+    name: ClassVar[str]
+    Config: ClassVar[type[ModelConfig]]
+
+    def __init__(self, config: ModelConfig, seed: int) -> None: ...

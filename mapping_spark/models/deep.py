@@ -20,7 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from mapping_spark.errors import ContractError, MissingInput
-from mapping_spark.models.base import DeepModel, Vectors
+from mapping_spark.models.base import DeepModel, DeepVectorModel, PairModel, Vectors
 from mapping_spark.models.vectors import unit_length
 from mapping_spark.tables.runs import content_hash
 from mapping_spark.training import checkpoint
@@ -101,14 +101,12 @@ def train(spark: SparkSession, trained: Trained) -> list[dict[str, Any]]:
     """
     training, config = trained.training(), trained.config
     training.plan()
-    if config.ranks == 1:
-        summary = in_one_process(training)
-    else:
-        summary = on_horovod(spark, training, config.ranks, config.answer_seconds)[0]
-    return list(summary["reports"])
+    # One rank needs no launcher: the same function runs here.
+    ranks = [in_one_process(training)] if config.ranks == 1 else on_horovod(spark, training, config.ranks, config.answer_seconds)
+    return list(ranks[0]["reports"])
 
 
-def vectors(spark: SparkSession, trained: Trained) -> Vectors:
+def vectors(spark: SparkSession, trained: Trained, model: DeepVectorModel) -> Vectors:
     """Vectors of every user of the snapshot and of every item of the id map, from the saved weights.
 
     Raises `MissingInput` where there are none, `ContractError` where they belong to another snapshot.
@@ -123,10 +121,10 @@ def vectors(spark: SparkSession, trained: Trained) -> Vectors:
         histories = data.where("window = 0").select("user_idx", "item_idxs")  # the latest window: one row per user
     else:
         histories = data.select("user_idx").distinct()
-    users = histories.mapInArrow(_Users(weights), f"user_idx bigint, {_VECTOR}")
+    users = histories.mapInArrow(_Users(weights, model), f"user_idx bigint, {_VECTOR}")
     blocks = max(spark.sparkContext.defaultParallelism, 1)
     numbers = spark.range(0, manifest.n_items, 1, blocks).withColumnRenamed("id", "item_idx")
-    items = numbers.mapInArrow(_Items(weights), f"item_idx bigint, {_VECTOR}")
+    items = numbers.mapInArrow(_Items(weights, model), f"item_idx bigint, {_VECTOR}")
     likeness = unit_length(items, "item_idx")
     return Vectors(users=users, items=items, similar_from=likeness, similar_to=likeness)
 
@@ -134,26 +132,28 @@ def vectors(spark: SparkSession, trained: Trained) -> Vectors:
 @dataclass(frozen=True, slots=True)
 class _Users:
     weights: Weights
+    model: DeepVectorModel
 
     def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         module: torch.nn.Module | None = None
         for batch in batches:
             module = module or self.weights.load()
             with torch.inference_mode():
-                vectors_BD = self.weights.model.user_vectors(module, _tensors(batch))
+                vectors_BD = self.model.user_vectors(module, _tensors(batch))
             yield _as_rows("user_idx", batch.column(0), vectors_BD)
 
 
 @dataclass(frozen=True, slots=True)
 class _Items:
     weights: Weights
+    model: DeepVectorModel
 
     def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         all_ND: torch.Tensor | None = None
         for batch in batches:
             if all_ND is None:
                 with torch.inference_mode():
-                    all_ND = self.weights.model.item_vectors(self.weights.load())
+                    all_ND = self.model.item_vectors(self.weights.load())
             yield _as_rows("item_idx", batch.column(0), all_ND[torch.from_numpy(batch.column(0).to_numpy())])
 
 
@@ -175,35 +175,32 @@ def _as_rows(key: str, keys: pa.Array, vectors_BD: torch.Tensor) -> pa.RecordBat
 
 @dataclass(frozen=True, slots=True)
 class Ranker:
-    """A fitted pair scorer in the shape of a fusion model: it scores what its members propose."""
+    """The weights of a pair scorer in the shape of a fusion model: it scores what its members propose."""
 
     weights: Weights
-
-    @property
-    def name(self) -> str:
-        """The model's."""
-        return self.weights.model.name
+    model: PairModel
 
     @property
     def members(self) -> tuple[str, ...]:
         """Names of the models whose lists it reads."""
-        return tuple(self.weights.model.members)
+        return self.model.members
 
     @property
     def depth(self) -> int:
         """How many items of each member's list it reads."""
-        return int(self.weights.model.depth)
+        return self.model.depth
 
     def fuse(self, lists: DataFrame, interactions: DataFrame) -> DataFrame:
         """(user_idx, item_idx, score): one row per pair that a member lists among its first `depth`."""
         proposed = F.col("model").isin(*self.members) & (F.col("rank") <= self.depth)
         pairs = lists.where(proposed).select("user_idx", "item_idx").dropDuplicates()  # two members may propose one pair
-        return pairs.mapInArrow(_Pairs(self.weights), _PAIRS)
+        return pairs.mapInArrow(_Pairs(self.weights, self.model), _PAIRS)
 
 
 @dataclass(frozen=True, slots=True)
 class _Pairs:
     weights: Weights
+    model: PairModel
 
     def __call__(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         module: torch.nn.Module | None = None
@@ -211,5 +208,5 @@ class _Pairs:
             module = module or self.weights.load()
             pairs = _tensors(batch)
             with torch.inference_mode():
-                scores_P = self.weights.model.scores(module, pairs["user_idx"], pairs["item_idx"])
+                scores_P = self.model.scores(module, pairs["user_idx"], pairs["item_idx"])
             yield pa.RecordBatch.from_arrays([*batch.columns, pa.array(scores_P.double().numpy())], ["user_idx", "item_idx", "score"])

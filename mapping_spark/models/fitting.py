@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from mapping_spark.errors import ConfigError, MissingInput
 from mapping_spark.models import artifact, registry
-from mapping_spark.models.base import DeepModel, FusionModel, ModelConfig, TrainingData, VectorModel, Vectors
+from mapping_spark.models.base import DeepVectorModel, Fusion, FusionModel, ModelConfig, PairModel, TrainingData, VectorModel, Vectors
 from mapping_spark.tables.frames import rows
 from mapping_spark.tables.gold import MODEL_RUNS
 from mapping_spark.tables.runs import as_json, code_version, content_hash
@@ -30,7 +30,7 @@ class Fitted:
 
     run_id: str
     vectors: Vectors | None = None
-    fusion: FusionModel | None = None
+    fusion: Fusion | None = None
 
     @property
     def retrieving(self) -> Vectors:
@@ -101,8 +101,8 @@ def _read_out(trained: Trained, store: Store) -> int:
     """Save the vectors beside the weights, unless the model scores pairs; returns the weights' numbers."""
     from mapping_spark.models import deep  # torch: only where a deep model is configured
 
-    if not hasattr(trained.model, "scores"):
-        artifact.save(deep.vectors(store.spark, trained), trained.weights.folder)
+    if isinstance(trained.model, DeepVectorModel):
+        artifact.save(deep.vectors(store.spark, trained, trained.model), trained.weights.folder)
     return sum(weight.numel() for weight in trained.weights.load().parameters())
 
 
@@ -120,10 +120,10 @@ def load_all(store: Store, runs: DataFrame, configs: Mapping[str, ModelConfig], 
 
 def _load(store: Store, model: registry.Model, run: Any) -> Fitted:
     folder = f"{store.root}/{run['artifact_uri']}"
-    if isinstance(model, DeepModel) and hasattr(model, "scores"):
+    if isinstance(model, PairModel):
         from mapping_spark.models.deep import Ranker, Weights
 
-        return Fitted(run["run_id"], fusion=Ranker(Weights(model, folder)))
+        return Fitted(run["run_id"], fusion=Ranker(Weights(model, folder), model))
     if isinstance(model, FusionModel):
         return Fitted(run["run_id"], fusion=model)
     return Fitted(run["run_id"], vectors=artifact.load(store.spark, folder))

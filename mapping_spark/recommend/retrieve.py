@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from mapping_spark.errors import MissingInput
-from mapping_spark.models.base import FusionModel, Vectors
+from mapping_spark.models.base import Fusion, Vectors
 from mapping_spark.recommend.settings import Grid
 from mapping_spark.recommend.topk import DEFAULT_GRID, first_k, top_k
 
@@ -46,7 +46,7 @@ def retrieve(vectors: Vectors, request: Request) -> DataFrame:
     return top_k(users, items, request.k, grid=request.grid, exclude=request.exclude)
 
 
-def retrieve_fused(model: FusionModel, members: Mapping[str, Vectors], interactions: DataFrame, request: Request) -> DataFrame:
+def retrieve_fused(model: Fusion, members: Mapping[str, Vectors], interactions: DataFrame, request: Request) -> DataFrame:
     """A fusion model's lists, made of its members' lists of `model.depth` items (or k, if that is more).
 
     Rules and exclusions act on the members' lists, so the fused list holds what they let through. Raises `MissingInput`
@@ -54,7 +54,7 @@ def retrieve_fused(model: FusionModel, members: Mapping[str, Vectors], interacti
     """
     missing = sorted(set(model.members) - set(members))
     if missing:
-        raise MissingInput(f"retrieve {model.name}", f"no vectors of {missing}", "vectors of every member", "Fit them first.")
+        raise MissingInput("retrieving by fusion", f"no vectors of {missing}", "vectors of every member", "Fit them first.")
     deep = replace(request, k=max(model.depth, request.k))
     lists = [retrieve(members[name], deep).withColumn("model", F.lit(name)) for name in model.members]
     return first_k(model.fuse(reduce(DataFrame.unionByName, lists), interactions), request.k)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from mapping_spark.models.base import FusionModel, ModelConfig
+from mapping_spark.models.base import ModelConfig
 from mapping_spark.models.fitting import Fitted
 from mapping_spark.models.registry import build
 from mapping_spark.recommend.eligibility import eligible_items, eligible_users, known_before
@@ -22,7 +22,7 @@ from mapping_spark.recommend.settings import Grid, RecommendConfig
 def needed(name: str, configs: Mapping[str, ModelConfig]) -> dict[str, ModelConfig]:
     """Settings of a model and, for a fusion model, of its members. Raises `ConfigError` for a model that is not configured."""
     model = build(name, configs[name], seed=0)
-    members = model.members if isinstance(model, FusionModel) else ()
+    members: tuple[str, ...] = getattr(model, "members", ())
     return {each: configs[each] for each in (name, *members)}
 
 

@@ -91,7 +91,7 @@ def test_rows_are_numbered_alike_however_they_are_spread(spark: SparkSession) ->
 
 def test_a_snapshot_is_written_once_and_feeds_ranks(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     of = content("interactions", rows_per_group=2)
-    folder = ensure(lambda: pairs(spark, 17), of, str(tmp_path), NOW)
+    folder = ensure(pairs(spark, 17), of, str(tmp_path), NOW)
     manifest = manifests.read(folder)
     manifests.verify(folder, manifest)
     assert [file.rows for file in manifest.files] == [2] * 8 + [1]
@@ -103,7 +103,7 @@ def test_a_snapshot_is_written_once_and_feeds_ranks(spark: SparkSession, tmp_pat
     assert set(batch["user_idx"].tolist()) == {2**33}
 
     monkeypatch.setattr(snapshot, "_write", lambda *_: pytest.fail("written again"))
-    assert ensure(lambda: pairs(spark, 17), of, str(tmp_path), NOW) == folder
+    assert ensure(pairs(spark, 17), of, str(tmp_path), NOW) == folder
 
 
 def test_equal_contents_have_one_key_and_each_difference_another(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +117,7 @@ def test_too_few_row_groups_are_refused_with_numbers(spark: SparkSession, tmp_pa
     with pytest.raises(
         ConfigError, match=r"20 rows in groups of 2 make 10 row groups; expected at least 16, 8 for each of 2 ranks.*to 1 or less"
     ):
-        ensure(lambda: pairs(spark, 20), content("interactions", rows_per_group=2, largest_world=2), str(tmp_path), NOW)
+        ensure(pairs(spark, 20), content("interactions", rows_per_group=2, largest_world=2), str(tmp_path), NOW)
     assert not (tmp_path / "snapshots").exists()
 
 
