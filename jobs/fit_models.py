@@ -1,4 +1,4 @@
-"""gold.model_runs: fit and save every configured model on the date's interactions."""
+"""gold.model_runs: fit and save every configured model on the date's interactions; deep ones are read out of their weights."""
 
 from mapping_spark.features.interactions import as_of_slice
 from mapping_spark.features.item_text import item_text
@@ -17,21 +17,13 @@ def fit(run: Run) -> None:
     data = TrainingData(as_of_slice(run.read(INTERACTIONS), run.as_of), texts, run.as_of)
     deep = deep_models(settings.models, settings.seed)
     trained = trainings(run.store.root, run.read(SNAPSHOTS), deep, settings.training, run.as_of)
-    versions = {table.name: run.versions[table.name] for table in DATA}
+    versions = {table.name: run.versions[table.name] for table in (INTERACTIONS, ITEM_IDS, ITEMS)}
     fit_all(run.store, settings.models, Inputs(data, versions, trained), settings.seed)
 
 
-DATA = (INTERACTIONS, ITEM_IDS, ITEMS)
-DEEP = (SNAPSHOTS, TRAINING_EPOCHS)
-
-
-JOB = Job(
-    name="fit_models",
-    reads=(*DATA, *DEEP),
-    writes=(MODEL_RUNS,),
-    work=Does(fit, "fit the configured models, save them under models/, add their rows to gold.model_runs"),
-    config=("models", "training", "seed"),
-)
+WORK = Does(fit, "fit the configured models, save them under models/, add their rows to gold.model_runs")
+READS = (INTERACTIONS, ITEM_IDS, ITEMS, SNAPSHOTS, TRAINING_EPOCHS)
+JOB = Job(name="fit_models", reads=READS, writes=(MODEL_RUNS,), work=WORK, config=("models", "training", "seed"))
 
 if __name__ == "__main__":
     JOB.main()

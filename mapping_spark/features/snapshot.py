@@ -57,7 +57,7 @@ class SnapshotConfig(Section):
     """Days since its last use after which a snapshot may be removed."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Content:
     """What a snapshot is made from: equal contents are equal snapshots."""
 

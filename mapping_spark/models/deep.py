@@ -107,7 +107,7 @@ def train(spark: SparkSession, trained: Trained) -> list[dict[str, Any]]:
 
 
 def vectors(spark: SparkSession, trained: Trained, model: DeepVectorModel) -> Vectors:
-    """Vectors of every user of the snapshot and of every item of the id map, from the saved weights.
+    """Vectors of the users and of the items of the snapshot, from the saved weights: what was never chosen was never learnt.
 
     Raises `MissingInput` where there are none, `ContractError` where they belong to another snapshot.
     """
@@ -119,12 +119,12 @@ def vectors(spark: SparkSession, trained: Trained, model: DeepVectorModel) -> Ve
     data = spark.read.parquet(f"{trained.snapshot}/data")
     if manifest.shape == "sequences":
         histories = data.where("window = 0").select("user_idx", "item_idxs")  # the latest window: one row per user
+        chosen = data.select(F.explode("item_idxs").alias("item_idx")).where("item_idx >= 0")
     else:
         histories = data.select("user_idx").distinct()
+        chosen = data.select("item_idx")
     users = histories.mapInArrow(_Users(weights, model), f"user_idx bigint, {_VECTOR}")
-    blocks = max(spark.sparkContext.defaultParallelism, 1)
-    numbers = spark.range(0, manifest.n_items, 1, blocks).withColumnRenamed("id", "item_idx")
-    items = numbers.mapInArrow(_Items(weights, model), f"item_idx bigint, {_VECTOR}")
+    items = chosen.distinct().mapInArrow(_Items(weights, model), f"item_idx bigint, {_VECTOR}")
     likeness = unit_length(items, "item_idx")
     return Vectors(users=users, items=items, similar_from=likeness, similar_to=likeness)
 

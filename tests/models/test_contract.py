@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from mapping_spark.errors import ConfigError
 from mapping_spark.models import artifact
-from mapping_spark.models.base import FusionModel, Reach, TrainingData, VectorModel, Vectors
+from mapping_spark.models.base import DeepModel, FusionModel, Reach, TrainingData, VectorModel, Vectors
 from mapping_spark.models.registry import available, build, parse_configs
 from mapping_spark.tables.frames import small
 
@@ -19,7 +19,8 @@ from .checkerboard import ITEMS, PAIRS, UNSOLD, USERS, WITHHELD, training_data
 
 ALL = list(available())
 FUSION = [name for name in ALL if hasattr(available()[name], "fuse")]
-VECTOR = [name for name in ALL if name not in FUSION]
+DEEP = [name for name in ALL if hasattr(available()[name], "module")]  # trained on snapshots: test_deep.py
+VECTOR = [name for name in ALL if name not in (*FUSION, *DEEP)]
 ROLES = ("users", "items", "similar_from", "similar_to")
 
 Rows = dict[int, dict[int, float]]
@@ -76,7 +77,8 @@ def loaded(spark: SparkSession, saved: dict[str, str]) -> dict[str, dict[str, Ro
 
 @pytest.mark.parametrize("name", ALL)
 def test_protocol_and_name(name: str) -> None:
-    assert isinstance(model(name), FusionModel if name in FUSION else VectorModel)
+    protocol = DeepModel if name in DEEP else FusionModel if name in FUSION else VectorModel
+    assert isinstance(model(name), protocol)
     assert available()[name].name == name
     assert available()[name].__doc__
 
