@@ -126,22 +126,30 @@ class Feed:
 
     def _read(self, files: Sequence[int]) -> Iterator[tuple[int, Columns]]:
         """The columns of some files, in the order in which they come."""
-        by_first_row = {self.manifest.files[file].first_row: file for file in files}
-        urls = [f"{self._folder}/{self.manifest.files[file].path}" for file in files]
+        waiting = {self.manifest.files[file].first_row: file for file in files}
+        while waiting:
+            n_waiting = len(waiting)
+            yield from self._pass(waiting)
+            # Petastorm's thread pool asks whether its workers are idle, then whether all files were handed out: between the
+            # two the last ones can be handed out, and it ends without them. They are read in another pass.
+            if len(waiting) == n_waiting:
+                lost = [self.manifest.files[file].path for file in waiting.values()]
+                raise ContractError(
+                    f"snapshot {self._folder}", f"no rows from {lost}", "every file that was asked for", "See the reader's log."
+                )
+
+    def _pass(self, waiting: dict[int, int]) -> Iterator[tuple[int, Columns]]:
+        """One reader over the files in `waiting` (first row to file), which leave it as they come."""
+        urls = [f"{self._folder}/{self.manifest.files[file].path}" for file in waiting.values()]
         with _reading(urls, list(self.manifest.columns), self.config.reader_threads) as reader:
             for group in reader:
-                file = by_first_row.pop(int(group.row[0]), None)
+                file = waiting.pop(int(group.row[0]), None)
                 if file is None or len(group.row) != self.manifest.files[file].rows:
                     found = f"{len(group.row)} rows from row {group.row[0]}"
                     raise ContractError(
                         f"snapshot {self._folder}", found, "the files as verified", "Nobody may write there while it is read."
                     )
                 yield file, group._asdict()
-        if by_first_row:
-            lost = [self.manifest.files[file].path for file in by_first_row.values()]
-            raise ContractError(
-                f"snapshot {self._folder}", f"no rows from {lost}", "every file that was asked for", "See the reader's log."
-            )
 
 
 def _places(manifest: Manifest) -> dict[str, tuple[torch.dtype, int | slice]]:
