@@ -14,6 +14,8 @@ from mapping_spark.session import build_session
 
 os.environ["TZ"] = "UTC"  # collected timestamps are naive and local; expectations are written in UTC
 time.tzset()
+# Ranks are processes of their own; what they run in these tests lies beside the package.
+os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 SMALL = {
     "spark.master": "local[2]",
