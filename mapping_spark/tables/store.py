@@ -82,11 +82,17 @@ class Store:
     def create(self, table: Table) -> None:
         """Create the table from its declaration, or add the columns that were declared since. Does nothing otherwise.
 
-        In a catalog a table with measures also gets its BI view, `<layer>.<table>_v`.
+        In a catalog a table with measures also has its BI view, `<layer>.<table>_v`, as the measures are declared now.
         """
         if self.exists(table):
             self._evolve(table)
-            return
+        else:
+            self._create_new(table)
+        if self.catalog is not None and table.measures:
+            view = f"{self.catalog}.{table.layer}.{view_name(table)}"
+            self.spark.sql(create_view_sql(table, view, self.relation(table)))
+
+    def _create_new(self, table: Table) -> None:
         if self.catalog is not None:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.`{table.layer}`")
         # Delta refuses a row for which a condition is null; a Check lets it pass.
@@ -98,9 +104,6 @@ class Store:
             + (f"PARTITIONED BY ({partitions}) " if partitions else "")
             + f"COMMENT {quoted(table.grain)} TBLPROPERTIES ({properties})"
         )
-        if self.catalog is not None and table.measures:
-            view = f"{self.catalog}.{table.layer}.{view_name(table)}"
-            self.spark.sql(create_view_sql(table, view, self.relation(table)))
 
     def _evolve(self, table: Table) -> None:
         """Add declared nullable columns the table lacks; refuse any other difference."""
