@@ -42,7 +42,7 @@ demo: setup ## Run all jobs on The Complete Journey and show what came out
 	@$(BIN)/mapping-spark demo
 
 test: setup lint ## Run the linters and every test
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: setup ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .

@@ -118,8 +118,8 @@ class Store:
             self.spark.sql(f"ALTER TABLE {self.relation(table)} ADD COLUMNS ({columns})")
 
     def read(self, table: Table, version: int | None = None) -> DataFrame:
-        """The table now, or at a Delta version. Raises `MissingInput` where it is not there."""
-        if not self.exists(table):
+        """The table now, or at a Delta version (of a table that is there). Raises `MissingInput` where it is not there."""
+        if version is None and not self.exists(table):
             raise MissingInput(table.name, f"nothing at {self.location(table)}", "a Delta table", "Run the job that writes it first.")
         reader: DataFrameReader = self.spark.read.format("delta")
         if version is not None:
@@ -128,7 +128,7 @@ class Store:
 
     def read_or_empty(self, table: Table, version: int | None = None) -> DataFrame:
         """Like `read`, or no rows where the table is not there: for rule tables that nobody has filled yet."""
-        return self.read(table, version) if self.exists(table) else empty(self.spark, table)
+        return self.read(table, version) if version is not None or self.exists(table) else empty(self.spark, table)
 
     def version(self, table: Table) -> int | None:
         """The table's current Delta version; None where it is not there."""
