@@ -42,7 +42,7 @@ demo: setup ## Run all jobs on The Complete Journey and show what came out
 	@$(BIN)/mapping-spark demo
 
 test: setup lint ## Run the linters and every test
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: setup ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .
@@ -66,7 +66,7 @@ bench-feed: setup ## Compare the feed with petastorm's loader and with pyarrow
 bench-train: setup ## Compare ranks, libraries and a bare loop
 	PYTHONPATH=. $(BIN)/python benchmarks/train.py
 
-bench-deep: setup ## Train the deep models on public data (../shared/data or MAPPING_SPARK_DATA); about two hours
+bench-deep: setup ## Train the deep models on public data (../shared/data or MAPPING_SPARK_DATA); budgets add up to 75 minutes
 	PYTHONPATH=. $(BIN)/python benchmarks/deep.py
 
 lock: ## Resolve pyproject.toml into requirements.lock (names, versions, hashes)

@@ -39,8 +39,6 @@ class Run:
     stride: int = 0
     measure_every: int = 1
     """Epochs between two looks at the item before the last."""
-    refits: bool = False
-    """Train anew with the item before the last among the rows, for all epochs. A sequence model reads that item anyway."""
 
 
 def training(**settings: Any) -> TrainingConfig:
@@ -58,7 +56,6 @@ RUNS: dict[str, Run] = {
         published={NCF: "MF .7294/.4523 (Rendle et al. 2020), NeuMF .7120/.4369 (RecSys2019 evaluation)"},
         reach={NCF: (0.68, 0.40)},
         measure_every=2,
-        refits=True,
     ),
     "ml-1m-ncf/ncf": Run(
         load=ml_1m_ncf,
@@ -69,7 +66,6 @@ RUNS: dict[str, Run] = {
         published={NCF: "NeuMF pre-trained, 8 to 64 factors: .684/.403 to .730/.447 (He et al. 2017)"},
         reach={NCF: (0.70, 0.425)},
         measure_every=2,
-        refits=True,
     ),
     "beauty/sasrec": Run(
         load=beauty,
@@ -99,7 +95,7 @@ RUNS: dict[str, Run] = {
         load=ml_1m_sequences,
         model=SasRec,
         settings=SasRecConfig(dimension=64, heads=2, dropout=0.2, **SHARED),
-        training=training(epochs=24, batch_size=32, learning_rate=2e-3),
+        training=training(epochs=16, batch_size=32, learning_rate=2e-3),
         budget_seconds=1_500,
         published={
             "full rank": "SASRec .2392/.1259, gSASRec .3003/.1726 (gSASRec-pytorch)",

@@ -3,8 +3,9 @@
     make demo && make tune
 
 Everything runs through the project's own code on silver.events of the demo's warehouse: fit on business days before 2017-11-01, judge by
-November. Half-life by `repeat` on all items, then `als` and `item_knn` on new items, then the hybrid: one weight per model for everyone,
-and another for a bucket of history lengths only where it is better by more than one standard error of the paired difference.
+November. Half-life by `repeat` on all items, then its other setting, then `als`, `item_knn` and `popularity` on new items, then the
+hybrid: one weight per model for everyone, and another for a bucket of history lengths only where it is better by more than one standard
+error of the paired difference.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ from mapping_spark.tables.silver import EVENTS, ITEM_IDS, ITEMS, USER_IDS
 RESULTS = Path(__file__).resolve().parent / "results" / "tune.json"
 AS_OF, UNTIL, K = dt.date(2017, 11, 1), dt.date(2017, 12, 1), 10
 HALF_LIVES = (60.0, 90.0, 105.0, 120.0)
-POWERS = (0.0, 0.02, 0.05, 0.1)
 GRIDS: dict[str, list[dict[str, Any]]] = {
+    "repeat": [{"popularity_power": power} for power in (0.0, 0.02, 0.05, 0.1)],
     "als": [
         {"rank": 32, "min_users": 10},
         {"rank": 64, "regularization": 0.02},
@@ -111,23 +112,13 @@ def choose_half_life(november: November) -> float:
     return max(scores, key=lambda key: scores[key])
 
 
-def choose_power(november: November) -> dict[str, Any]:
-    """How far the crowd leans on a habit: `repeat` on all items."""
-    scores = {}
-    for power in POWERS:
-        began, settings = time.monotonic(), {"popularity_power": power}
-        value = november.ndcg(november.lists("repeat", settings, ALL_ITEMS), ALL_ITEMS)
-        scores[power] = november.note("repeat", settings, ALL_ITEMS, value, began)
-    return {"popularity_power": max(scores, key=lambda key: scores[key])}
-
-
 def choose(november: November, name: str) -> dict[str, Any]:
-    """The best settings of a model on new items."""
-    scored = []
+    """The best settings of a model on new items; of `repeat`, which knows none, on all items."""
+    protocol, scored = ALL_ITEMS if name == "repeat" else NEW_ITEMS, []
     for settings in GRIDS[name]:
         began = time.monotonic()
-        value = november.ndcg(november.lists(name, settings, NEW_ITEMS), NEW_ITEMS)
-        scored.append((november.note(name, settings, NEW_ITEMS, value, began), settings))
+        value = november.ndcg(november.lists(name, settings, protocol), protocol)
+        scored.append((november.note(name, settings, protocol, value, began), settings))
     return max(scored, key=lambda pair: pair[0])[1]
 
 
@@ -192,7 +183,7 @@ def main() -> None:
     november = November()
     half_life = choose_half_life(november)
     november.at(half_life)
-    chosen = {"repeat": choose_power(november)} | {name: choose(november, name) for name in GRIDS}
+    chosen = {name: choose(november, name) for name in GRIDS}
     weights = choose_weights(november, all_lists(november, chosen, NEW_ITEMS))
     repeat = choose_repeat_weight(november, all_lists(november, chosen, ALL_ITEMS), weights[-1])
     result = {

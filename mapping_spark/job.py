@@ -187,9 +187,10 @@ def open_store(app_name: str, settings: Settings) -> Store:
 
 def prepare(job: Job, settings: Settings, as_of: dt.date, store: Store) -> tuple[Run, str]:
     """Pin the inputs and compute the run key. Raises `MissingInput` where an input is not there."""
-    for table in job.reads:
-        store.read(table)
     versions = {table.name: store.version(table) for table in (*job.reads, *job.rules)}
+    for table in job.reads:
+        if versions[table.name] is None:
+            store.read(table)  # raises, and says which job to run first
     run = Run(job, store, settings, as_of, versions, dt.datetime.now(dt.UTC))
     inputs = dict(versions) | dict(job.fingerprint(run) if job.fingerprint else {})
     return run, runs.run_key(job.name, as_of, inputs, settings.hash(job.config))

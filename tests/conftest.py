@@ -1,4 +1,4 @@
-"""One Spark session for the whole suite, small and with Delta on."""
+"""One Spark session for the whole suite (one per worker under `-n`), small and with Delta on."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ from mapping_spark.session import build_session
 
 os.environ["TZ"] = "UTC"  # collected timestamps are naive and local; expectations are written in UTC
 time.tzset()
+os.environ["OMP_NUM_THREADS"] = "1"  # tiny tensors: threads that wait for each other would slow the test file beside this one
+# Ranks are processes of their own; what they run in these tests lies beside the package.
+os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 SMALL = {
     "spark.master": "local[2]",
     "spark.driver.memory": "2g",
-    # Tiny tables: compiling code costs more than it saves. None of these changes a result.
+    # Tiny tables: compiling code, in the JVM or by Spark, costs more than it saves. None of these changes a result.
     "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.shuffle.partitions": "2",
     "spark.databricks.delta.snapshotPartitions": "1",

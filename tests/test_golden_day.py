@@ -107,17 +107,22 @@ def submit(job: str, conf: Path, *arguments: str) -> subprocess.CompletedProcess
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=240, cwd=conf)
 
 
-def test_a_job_runs_by_spark_submit_and_its_dry_run_writes_nothing(day: tuple[Store, list[Outcome], Path]) -> None:
+def test_a_dry_run_writes_nothing_and_a_job_runs_by_spark_submit(
+    day: tuple[Store, list[Outcome], Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     store, _, conf = day
     before = store.version(CAMPAIGN_KPIS)
-    dry = submit("campaign_kpis", conf, "--set", "campaigns.margin=0.5", "--dry-run")
-    assert dry.returncode == 0, dry.stderr
-    assert "gold.campaign_outcomes: version" in dry.stdout
-    assert "replace all rows of gold.campaign_kpis" in dry.stdout
+    monkeypatch.setenv(CONF_VARIABLE, str(conf))
+    (job,) = pipeline.choose("campaign_kpis")
+    with pytest.raises(SystemExit, match="0"):
+        job.main(["--env", "golden", "--as-of", golden.DAY, "--set", "campaigns.margin=0.5", "--dry-run"])
+    planned = capsys.readouterr().out
+    assert "gold.campaign_outcomes: version" in planned
+    assert "replace all rows of gold.campaign_kpis" in planned
     assert store.version(CAMPAIGN_KPIS) == before
-    real = submit("campaign_kpis", conf, "--set", "campaigns.margin=0.5")
-    assert real.returncode == 0, real.stderr
-    assert "2 rows in, 2 out" in real.stdout
+    done = submit("campaign_kpis", conf, "--set", "campaigns.margin=0.5")
+    assert done.returncode == 0, done.stderr
+    assert "2 rows in, 2 out" in done.stdout
     margins = {row.segment: row.gross_margin for row in store.read(CAMPAIGN_KPIS).collect()}
     assert margins["unknown"] == Decimal("2.5")  # half of 5
 

@@ -26,6 +26,7 @@ from mapping_spark.config import Section
 from mapping_spark.errors import ConfigError
 from mapping_spark.features import interactions as interactions_room
 from mapping_spark.features.interactions import InteractionsConfig, is_choice
+from mapping_spark.tables.frames import small
 from mapping_spark.tables.runs import content_hash
 from mapping_spark.training import manifest as manifests
 from mapping_spark.training.manifest import COLUMNS, DataFile, Manifest, Shape
@@ -228,7 +229,7 @@ def _files(rows: DataFrame, shape: Shape, folder: str) -> list[DataFile]:
             found = [manifests.inspect(filesystem, path, shape).model_dump() for path in batch.column(0).to_pylist()]
             yield pa.RecordBatch.from_pylist(found)
 
-    listed = spark.createDataFrame(paths, "path string").repartition(min(len(paths), 2 * spark.sparkContext.defaultParallelism))
+    listed = small(spark, paths, "path string").repartition(min(len(paths), 2 * spark.sparkContext.defaultParallelism))
     return [DataFile(**row.asDict()) for row in listed.mapInArrow(inspected, _FACTS).collect()]  # one small row per file
 
 

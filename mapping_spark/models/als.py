@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from mapping_spark.errors import ContractError, EnvironmentFault
 from mapping_spark.models.base import ModelConfig, Reach, TrainingData, Vectors
-from mapping_spark.models.tempering import recent_popularity
+from mapping_spark.models.crowd import of_frequent_items, recent_share
 from mapping_spark.models.vectors import dense, log_weight, unit_length
 
 _LARGEST_ID = 2**31 - 1
@@ -72,7 +72,7 @@ class Als:
             users, items = (dense(none, key, F.col("factors")) for key in ("user_idx", "item_idx"))
             return Vectors(users=users, items=items, similar_from=items, similar_to=items)
         ensure_checkpoint_dir(data.interactions, self.config.checkpoint_dir)
-        model = self._estimator().fit(self._ratings(self._of_known_items(data.interactions)))
+        model = self._estimator().fit(self._ratings(of_frequent_items(data.interactions, self.config.min_users)))
         users = dense(model.userFactors.withColumnRenamed("id", "user_idx"), "user_idx", F.col("features"))
         items = dense(model.itemFactors.withColumnRenamed("id", "item_idx"), "item_idx", F.col("features"))
         directions = unit_length(items, "item_idx")
@@ -82,16 +82,9 @@ class Als:
         """The items' vectors, shortened where few users chose the item lately."""
         if self.config.popularity_power == 0 or self.config.feedback == "explicit":
             return items  # a predicted rating is not tempered
-        shares = recent_popularity(data.interactions, data.as_of, self.config.popularity_days, self.config.popularity_power)
+        shares = recent_share(data.interactions, data.as_of, self.config.popularity_days, self.config.popularity_power)
         scaled = F.transform("values", lambda x: (x * F.col("share")).cast("float")).alias("values")
         return items.join(shares, on="item_idx", how="inner").select("item_idx", "indices", scaled)
-
-    def _of_known_items(self, interactions: DataFrame) -> DataFrame:
-        """Interactions with items of at least `min_users` users."""
-        if self.config.min_users == 1:
-            return interactions
-        counts = interactions.groupBy("item_idx").agg(F.count(F.lit(1)).alias("n_users"))
-        return interactions.join(counts.where(F.col("n_users") >= self.config.min_users), on="item_idx", how="left_semi")
 
     def _ratings(self, interactions: DataFrame) -> DataFrame:
         # MLlib's result depends on the order of its input: fix which partition holds a row, and where in it.

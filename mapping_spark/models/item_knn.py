@@ -18,6 +18,7 @@ from pyspark.sql import functions as F
 
 from mapping_spark.features.fixed_point import fixed_point_sum
 from mapping_spark.models.base import ModelConfig, Reach, TrainingData, Vectors
+from mapping_spark.models.crowd import of_frequent_items
 from mapping_spark.models.neighbours import block_neighbours
 from mapping_spark.models.vectors import as_index, log_weight, one_hot, sparse
 
@@ -75,11 +76,9 @@ class ItemKnn:
 
     def _pruned(self, entries: DataFrame) -> DataFrame:
         """Drop rare items, then all but each user's heaviest interactions."""
-        users_of_item = entries.groupBy("item_idx").agg(F.count(F.lit(1)).alias("n_users"))
-        frequent = users_of_item.where(F.col("n_users") >= self.config.min_users)
         heaviest = Window.partitionBy("user_idx").orderBy(F.desc("value"), F.asc("item_idx"))
         return (
-            entries.join(frequent, on="item_idx", how="left_semi")
+            of_frequent_items(entries, self.config.min_users)
             .withColumn("place", F.row_number().over(heaviest))
             .where(F.col("place") <= self.config.max_items_per_user)
             .drop("place")

@@ -9,6 +9,7 @@ from pydantic import Field
 from pyspark.sql import functions as F
 
 from mapping_spark.models.base import ModelConfig, Reach, TrainingData, Vectors
+from mapping_spark.models.crowd import count_users
 from mapping_spark.models.vectors import dense
 
 
@@ -35,10 +36,7 @@ class Popularity:
 
     def fit(self, data: TrainingData) -> Vectors:
         """Count users per item; an interaction is one user and item, so its last event decides whether the user counts."""
-        is_recent = F.lit(True)
-        if self.config.window_days is not None:
-            is_recent = F.col("last_at") >= F.date_sub(F.lit(data.as_of), self.config.window_days).cast("timestamp")
-        counts = data.interactions.groupBy("item_idx").agg(F.count_if(is_recent).alias("n_recent"), F.count(F.lit(1)).alias("n_users"))
+        counts = count_users(data.interactions, data.as_of, self.config.window_days)
         largest = counts.agg(F.max("n_users").alias("most"))
         scored = counts.crossJoin(F.broadcast(largest))  # one row: the largest count of all
         score = F.col("n_recent") + F.col("n_users") / (F.col("most") + 1)

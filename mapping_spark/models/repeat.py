@@ -9,7 +9,7 @@ from pydantic import Field
 from pyspark.sql import functions as F
 
 from mapping_spark.models.base import ModelConfig, Reach, TrainingData, Vectors
-from mapping_spark.models.tempering import recent_popularity
+from mapping_spark.models.crowd import recent_share
 from mapping_spark.models.vectors import as_index, one_hot, sparse
 
 
@@ -41,7 +41,7 @@ class Repeat:
 
     def fit(self, data: TrainingData) -> Vectors:
         """Nothing is learned: the interactions are the model."""
-        shares = recent_popularity(data.interactions, data.as_of, self.config.popularity_days, self.config.popularity_power)
+        shares = recent_share(data.interactions, data.as_of, self.config.popularity_days, self.config.popularity_power)
         weighed = data.interactions.join(shares, on="item_idx", how="inner")  # one row per item on the right
         value = (F.col("weight") * F.col("share")).alias("value")
         owned = weighed.select("user_idx", as_index("item_idx").alias("index"), value)

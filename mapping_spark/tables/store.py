@@ -82,11 +82,17 @@ class Store:
     def create(self, table: Table) -> None:
         """Create the table from its declaration, or add the columns that were declared since. Does nothing otherwise.
 
-        In a catalog a table with measures also gets its BI view, `<layer>.<table>_v`.
+        In a catalog a table with measures also has its BI view, `<layer>.<table>_v`, as the measures are declared now.
         """
         if self.exists(table):
             self._evolve(table)
-            return
+        else:
+            self._create_new(table)
+        if self.catalog is not None and table.measures:
+            view = f"{self.catalog}.{table.layer}.{view_name(table)}"
+            self.spark.sql(create_view_sql(table, view, self.relation(table)))
+
+    def _create_new(self, table: Table) -> None:
         if self.catalog is not None:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.`{table.layer}`")
         # Delta refuses a row for which a condition is null; a Check lets it pass.
@@ -98,9 +104,6 @@ class Store:
             + (f"PARTITIONED BY ({partitions}) " if partitions else "")
             + f"COMMENT {quoted(table.grain)} TBLPROPERTIES ({properties})"
         )
-        if self.catalog is not None and table.measures:
-            view = f"{self.catalog}.{table.layer}.{view_name(table)}"
-            self.spark.sql(create_view_sql(table, view, self.relation(table)))
 
     def _evolve(self, table: Table) -> None:
         """Add declared nullable columns the table lacks; refuse any other difference."""
@@ -115,8 +118,8 @@ class Store:
             self.spark.sql(f"ALTER TABLE {self.relation(table)} ADD COLUMNS ({columns})")
 
     def read(self, table: Table, version: int | None = None) -> DataFrame:
-        """The table now, or at a Delta version. Raises `MissingInput` where it is not there."""
-        if not self.exists(table):
+        """The table now, or at a Delta version (of a table that is there). Raises `MissingInput` where it is not there."""
+        if version is None and not self.exists(table):
             raise MissingInput(table.name, f"nothing at {self.location(table)}", "a Delta table", "Run the job that writes it first.")
         reader: DataFrameReader = self.spark.read.format("delta")
         if version is not None:
@@ -125,7 +128,7 @@ class Store:
 
     def read_or_empty(self, table: Table, version: int | None = None) -> DataFrame:
         """Like `read`, or no rows where the table is not there: for rule tables that nobody has filled yet."""
-        return self.read(table, version) if self.exists(table) else empty(self.spark, table)
+        return self.read(table, version) if version is not None or self.exists(table) else empty(self.spark, table)
 
     def version(self, table: Table) -> int | None:
         """The table's current Delta version; None where it is not there."""

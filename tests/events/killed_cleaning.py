@@ -11,20 +11,10 @@ from mapping_spark.events.clean import clean_pending
 from mapping_spark.events.settings import CleaningConfig
 from mapping_spark.session import build_session
 from mapping_spark.tables.store import Store
+from tests.conftest import SMALL
 from tests.events.bad_records import source
 
 CONFIG = CleaningConfig(max_quarantined_share=1.0)
-SMALL = {
-    "spark.master": "local[1]",
-    "spark.driver.memory": "1g",
-    "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-    "spark.sql.shuffle.partitions": "1",
-    "spark.databricks.delta.snapshotPartitions": "1",
-    "spark.ui.enabled": "false",
-    # A few records: compiling the plans would take longer than interpreting them.
-    "spark.sql.codegen.wholeStage": "false",
-    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
-}
 
 
 def die_after(n_writes: int) -> None:
@@ -47,6 +37,6 @@ def die_after(n_writes: int) -> None:
 
 if __name__ == "__main__":
     root, n = sys.argv[1], int(sys.argv[2])
-    session = build_session("killed", SMALL | {"spark.sql.warehouse.dir": f"{root}/spark"})
+    session = build_session("killed", SMALL | {"spark.master": "local[1]", "spark.sql.warehouse.dir": f"{root}/spark"})
     die_after(n)
     clean_pending(Store(session, root), [source("never read")], CONFIG)

@@ -21,9 +21,9 @@ from tests.events.killed_cleaning import CONFIG
 
 PROJECT = Path(__file__).resolve().parents[2]
 DAY = 86_400
-KILLS = (1, 2, 3, 1, 2, 3)
-"""After which of its writes each process dies. The first batch has three (quarantine, events, account); when it is
-accounted for, the second has four (quarantine, late events, events, account)."""
+KILLS = (1, 2, 4, 2, 3)
+"""After which of its writes each process dies. The first batch has three (quarantine, events, account), the second four
+(quarantine, late events, events, account); the third process does the last of the first batch and one of the second."""
 
 
 def batch(batch_id: int, *changes: dict[str, Any]) -> list[dict[str, Any]]:

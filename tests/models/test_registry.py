@@ -6,7 +6,7 @@ import pytest
 
 from mapping_spark.errors import ConfigError
 from mapping_spark.models.als import AlsConfig
-from mapping_spark.models.registry import available, build, parse_configs
+from mapping_spark.models.registry import _in_file, available, build, parse_configs
 from mapping_spark.models.repeat import Repeat, RepeatConfig
 
 
@@ -43,4 +43,4 @@ def test_a_model_not_named_like_its_file_is_refused(monkeypatch: pytest.MonkeyPa
     stray.Repeat = Repeat  # type: ignore[attr-defined]
     monkeypatch.setattr("importlib.import_module", lambda _: stray)
     with pytest.raises(ConfigError, match="the model name 'repeat'; expected the file's name 'als'"):
-        available.__wrapped__()
+        _in_file.__wrapped__("als")

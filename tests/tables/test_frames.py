@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from mapping_spark.errors import ContractError
-from mapping_spark.tables.frames import conform, rows, schema
+from mapping_spark.tables.frames import conform, rows, schema, small
 from mapping_spark.tables.silver import EVENTS, USER_IDS
 
 
@@ -42,3 +42,9 @@ def test_tiny_rows_fill_what_does_not_matter(spark: SparkSession) -> None:
 
 def test_docs_travel_as_column_comments() -> None:
     assert schema(EVENTS)["event_at"].metadata["comment"] == "When it happened. [UTC]"
+
+
+def test_a_small_frame_refuses_null_where_none_is_allowed(spark: SparkSession) -> None:
+    with pytest.raises(ContractError, match="null in user_idx"):
+        small(spark, [("u1", None)], schema(USER_IDS))
+    assert [tuple(row) for row in small(spark, [("u1", None)], "user_id string, user_idx bigint").collect()] == [("u1", None)]

@@ -124,6 +124,8 @@ def test_literals_are_quoted_by_type() -> None:
 def test_a_catalog_shows_ratios_by_a_view(spark: SparkSession, tmp_path: Path) -> None:
     store = Store(spark, str(tmp_path), "spark_catalog")
     store.create(CAMPAIGN_KPIS)
+    spark.sql("DROP VIEW spark_catalog.gold.campaign_kpis_v")
+    store.create(CAMPAIGN_KPIS)  # the table is there; its view follows the declaration
     store.append_once(CAMPAIGN_KPIS, rows(spark, CAMPAIGN_KPIS, dict(n_users=4, n_converted_users=1)), writer="test", sequence=0)
     (row,) = spark.table("spark_catalog.gold.campaign_kpis_v").select("redemption_rate").collect()
     spark.sql("DROP VIEW spark_catalog.gold.campaign_kpis_v")

@@ -11,7 +11,6 @@ from pyspark.sql import SparkSession
 
 from mapping_spark.errors import TrainingFault
 from mapping_spark.training import launch
-from mapping_spark.training.collective import RankLost
 from mapping_spark.training.run import Training
 from mapping_spark.training.settings import TrainingConfig
 from tests.training.proofs import Make
@@ -45,12 +44,6 @@ def test_horovod_ranks_on_spark_return_what_they_did(spark: SparkSession, folder
 def test_the_driver_hears_the_first_cause(spark: SparkSession, folder: Path) -> None:
     with pytest.raises(TrainingFault, match="step 2, learning rate 0.001: the loss of rank 1 is no finite number"):
         launch.on_horovod(spark, training(folder, "nan", accident="nan", at_loss=3), 2, 20)
-
-
-@CANCELLED
-def test_a_rank_that_stands_still_ends_the_job(spark: SparkSession, folder: Path) -> None:
-    with pytest.raises(RankLost, match="rank 0 of 2: no answer from another rank"):
-        launch.on_horovod(spark, training(folder, "stopped", accident="SIGSTOP", at_loss=3), 2, 4)
 
 
 def test_torch_distributed_ranks_on_spark(spark: SparkSession, folder: Path) -> None:
