@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -15,6 +16,7 @@ from pyspark.sql import functions as F
 from mapping_spark.errors import ConfigError, MissingInput
 from mapping_spark.models import artifact, registry
 from mapping_spark.models.base import FusionModel, ModelConfig, TrainingData, VectorModel, Vectors
+from mapping_spark.side_by_side import as_finished
 from mapping_spark.tables.frames import rows
 from mapping_spark.tables.gold import MODEL_RUNS
 from mapping_spark.tables.runs import as_json, code_version, content_hash
@@ -40,35 +42,42 @@ class Fitted:
 def fit_all(store: Store, configs: Mapping[str, ModelConfig], data: TrainingData, versions: Mapping[str, Any], seed: int) -> None:
     """Fit each model, save its artifact, then write its row: a model whose row exists is whole and is not fitted again.
 
-    A run's id is a hash of model, settings, date, seed, input versions and code: equal runs have one id and one row.
+    A run's id is a hash of model, settings, date, seed, input versions and code: equal runs have one id and one row. Two
+    models are fitted at a time, so a run's `train_seconds` holds waiting for the other one.
     """
-    train_rows: int | None = None
     done = {row["run_id"] for row in _of_date(store.read(MODEL_RUNS), data.as_of).select("run_id").collect()}  # one row per run
-    for name, config in configs.items():
-        settings = _as_text(config)
-        run_id = content_hash([name, settings, data.as_of, seed, dict(versions), code_version()])
-        if run_id in done:
-            continue
-        train_rows = data.interactions.count() if train_rows is None else train_rows
-        started_at, began = dt.datetime.now(dt.UTC), time.monotonic()
-        uri = f"models/{run_id}"
-        n_parameters = _fit(registry.build(name, config, seed), data, f"{store.root}/{uri}", store)
-        run = {
-            "run_id": run_id,
-            "model": name,
-            "as_of_date": data.as_of,
-            "config": settings,
-            "seed": seed,
-            "input_versions": as_json(versions),
-            "code_version": code_version(),
-            "started_at": started_at,
-            "ended_at": dt.datetime.now(dt.UTC),
-            "artifact_uri": uri,
-            "n_parameters": n_parameters,
-            "train_rows": train_rows,
-            "train_seconds": time.monotonic() - began,
-        }
-        store.insert_new(MODEL_RUNS, rows(store.spark, MODEL_RUNS, run))
+    settings = {name: _as_text(config) for name, config in configs.items()}
+    ids = {name: content_hash([name, text, data.as_of, seed, dict(versions), code_version()]) for name, text in settings.items()}
+    wanted = [name for name in configs if ids[name] not in done]
+    if not wanted:
+        return
+    shared = {
+        "as_of_date": data.as_of,
+        "seed": seed,
+        "input_versions": as_json(versions),
+        "code_version": code_version(),
+        "train_rows": data.interactions.count(),
+    }
+    fits = [partial(_run, registry.build(name, configs[name], seed), ids[name], settings[name], data, store) for name in wanted]
+    for run in as_finished(fits):
+        store.insert_new(MODEL_RUNS, rows(store.spark, MODEL_RUNS, shared | run))
+
+
+def _run(model: registry.Model, run_id: str, settings: str, data: TrainingData, store: Store) -> dict[str, Any]:
+    """Fit and save; what gold.model_runs says of it."""
+    started_at, began = dt.datetime.now(dt.UTC), time.monotonic()
+    uri = f"models/{run_id}"
+    n_parameters = _fit(model, data, f"{store.root}/{uri}", store)
+    return {
+        "run_id": run_id,
+        "model": model.name,
+        "config": settings,
+        "started_at": started_at,
+        "ended_at": dt.datetime.now(dt.UTC),
+        "artifact_uri": uri,
+        "n_parameters": n_parameters,
+        "train_seconds": time.monotonic() - began,
+    }
 
 
 def _fit(model: registry.Model, data: TrainingData, path: str, store: Store) -> int:
