@@ -8,14 +8,14 @@ export UV_PYTHON := $(BIN)/python
 entry = awk '/^[^ \#]/ { keep = /^$(1)==/ } keep' requirements.lock
 others = awk '/^[^ \#]/ { keep = !/^$(1)==/ } keep' requirements.lock
 
-.PHONY: help setup delta-jars demo test lint format tune bench bench-feed bench-train bench-deep lock clean
+.PHONY: help setup delta-jars class-archive demo test lint format tune bench bench-feed bench-train bench-deep lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/ready ## Create .venv from requirements.lock, Horovod's build included
 
-.venv/ready: requirements.lock pyproject.toml tools/horovod/cxx17.cmake
+.venv/ready: requirements.lock pyproject.toml tools/horovod/cxx17.cmake tools/class_archive.py
 	@command -v $(PYTHON) >/dev/null || { echo "setup: $(PYTHON) not found; install Python 3.11 or say make PYTHON=/path/to/python3.11"; exit 3; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(call entry,uv) > .venv/uv.txt
@@ -28,7 +28,7 @@ setup: .venv/ready ## Create .venv from requirements.lock, Horovod's build inclu
 	HOROVOD_WITH_PYTORCH=1 HOROVOD_WITH_GLOO=1 HOROVOD_WITHOUT_MPI=1 HOROVOD_WITHOUT_TENSORFLOW=1 HOROVOD_WITHOUT_MXNET=1 MAKEFLAGS=-j2 \
 	$(UV) pip install --quiet --require-hashes --no-build-isolation --no-deps -r .venv/horovod.txt
 	$(UV) pip install --quiet --no-build-isolation --no-deps --editable .
-	@$(MAKE) --no-print-directory delta-jars
+	@$(MAKE) --no-print-directory delta-jars class-archive
 	@touch $@
 
 delta-jars: ## Put the Delta jar where Spark loads it from (also under spark-submit)
@@ -37,6 +37,10 @@ delta-jars: ## Put the Delta jar where Spark loads it from (also under spark-sub
 	@PATH="$(CURDIR)/$(BIN):$$PATH" spark-submit --packages $$($(BIN)/python -c "from mapping_spark.session import delta_coordinates as c; print(c())") \
 	  --conf spark.jars.ivy=$(CURDIR)/.venv/ivy .venv/empty.py > .venv/delta-jars.log 2>&1 || { cat .venv/delta-jars.log; exit 3; }
 	@cp .venv/ivy/jars/io.delta_*.jar $$($(BIN)/python -c "import pathlib, pyspark; print(pathlib.Path(pyspark.__file__).parent / 'jars')")
+
+class-archive: ## Let Java keep the classes that Spark loads, so that every later start takes half as long
+	@echo "setup: archiving Spark's classes"
+	@$(BIN)/python tools/class_archive.py .venv/spark.jsa > .venv/class-archive.log 2>&1 || { cat .venv/class-archive.log; exit 3; }
 
 demo: setup ## Run all jobs on The Complete Journey and show what came out
 	@$(BIN)/mapping-spark demo

@@ -46,6 +46,8 @@ GRIDS: dict[str, list[dict[str, Any]]] = {
         {"rank": 64, "regularization": 0.02, "min_users": 10, "popularity_power": 0.0},
         {"rank": 64, "regularization": 0.02, "min_users": 5},
         {"rank": 64, "regularization": 0.02, "min_users": 10},
+        {"rank": 64, "regularization": 0.02, "min_users": 10, "iterations": 5},
+        {"rank": 64, "regularization": 0.02, "min_users": 10, "iterations": 7},
     ],
     "item_knn": [{"shrinkage": 5.0}, {"shrinkage": 20.0}],
     "popularity": [{"window_days": 30}, {"window_days": 60}],

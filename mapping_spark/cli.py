@@ -13,7 +13,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,  # its renderer imports Markdown and highlighters: 0.3 s before a line of help
 )
 
 Env = Annotated[str, typer.Option(help="Settings overlay: conf/<env>.yml.")]
@@ -24,7 +24,10 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen a
 
 @app.command()
 def demo() -> None:
-    """Run every job on The Complete Journey as of 2017-12-01 and show what came out."""
+    """Run every job on real data and show it.
+
+    The Complete Journey, as of 2017-12-01.
+    """
     from mapping_spark import pipeline
     from mapping_spark.summary import show_summary
 
@@ -35,7 +38,10 @@ def demo() -> None:
 @app.command()
 def run(job: Annotated[str, typer.Argument(help="A job's name, or `all`.")], env: Env = "demo", as_of: AsOf = None,
         overrides: Overrides = None, dry_run: DryRun = False) -> None:  # fmt: skip
-    """Run one job, or all of them in the order of their declared reads and writes."""
+    """Run one job, or all of them.
+
+    All run in the order of their declared reads and writes.
+    """
     from mapping_spark import pipeline
 
     chosen = pipeline.choose(job)
@@ -45,7 +51,10 @@ def run(job: Annotated[str, typer.Argument(help="A job's name, or `all`.")], env
 
 @app.command()
 def jobs() -> None:
-    """List the jobs in running order, with the tables they read and write."""
+    """List the jobs and their tables.
+
+    In running order, with what each reads and writes.
+    """
     from mapping_spark import console, pipeline
 
     console.show_jobs(pipeline.all_jobs())
@@ -53,7 +62,10 @@ def jobs() -> None:
 
 @app.command()
 def tables(name: Annotated[str | None, typer.Argument(help="A table, such as gold.recommendations.")] = None) -> None:
-    """Show the data dictionary: all tables, or one with its columns, key, checks and measures."""
+    """Show the data dictionary.
+
+    All tables, or one with its columns, key, checks and measures.
+    """
     from mapping_spark import console
 
     console.show_tables(name)
@@ -61,7 +73,10 @@ def tables(name: Annotated[str | None, typer.Argument(help="A table, such as gol
 
 @app.command()
 def doctor() -> None:
-    """Check Python, Java, packages, the Delta jar, Horovod's build and write access; print the fix for each fault."""
+    """Check this machine, say the fixes.
+
+    Python, Java, packages, the Delta jar, Horovod's build and write access.
+    """
     from mapping_spark import console
     from mapping_spark.doctor import diagnose
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -13,10 +13,12 @@ from pyspark.sql import functions as F
 from mapping_spark.evaluation.evaluate import evaluate
 from mapping_spark.evaluation.settings import EvaluationConfig
 from mapping_spark.evaluation.splits import ALL_ITEMS, NEW_ITEMS, relevant_items
+from mapping_spark.models.base import Vectors
 from mapping_spark.models.fitting import Fitted
 from mapping_spark.recommend.retrieve import Request, retrieve, seen
 from mapping_spark.recommend.settings import Grid
 from mapping_spark.recommend.topk import first_k
+from mapping_spark.side_by_side import as_finished
 
 
 def lists_of_all(models: Mapping[str, Fitted], interactions: DataFrame, k: int, grid: Grid) -> DataFrame:
@@ -31,12 +33,8 @@ def lists_of_all(models: Mapping[str, Fitted], interactions: DataFrame, k: int, 
     parts: list[DataFrame] = []
     for protocol, exclude in ((ALL_ITEMS, None), (NEW_ITEMS, seen(interactions))):
         request = Request(k=depth, exclude=exclude, grid=grid)
-        searched = [
-            retrieve(fitted.vectors, request).withColumn("model", F.lit(name)).localCheckpoint()
-            for name, fitted in models.items()
-            if fitted.vectors is not None
-        ]
-        members = reduce(DataFrame.unionByName, searched)
+        searches = [partial(_search, name, fitted.vectors, request) for name, fitted in models.items() if fitted.vectors is not None]
+        members = reduce(DataFrame.unionByName, as_finished(searches))
         fused = [
             first_k(fusion.fuse(members, interactions), k).withColumn("model", F.lit(name)).localCheckpoint()
             for name, fusion in fusions.items()
@@ -46,6 +44,10 @@ def lists_of_all(models: Mapping[str, Fitted], interactions: DataFrame, k: int, 
     run_ids = F.create_map(*(F.lit(part) for name, fitted in models.items() for part in (name, fitted.run_id)))
     together = reduce(DataFrame.unionByName, parts).withColumn("run_id", run_ids[F.col("model")])
     return together.select("run_id", "model", "protocol", "user_idx", "item_idx", "rank")
+
+
+def _search(name: str, vectors: Vectors, request: Request) -> DataFrame:
+    return retrieve(vectors, request).withColumn("model", F.lit(name)).localCheckpoint()
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,5 +28,7 @@ def recent_share(interactions: DataFrame, as_of: dt.date, days: int, power: floa
 
 def of_frequent_items(entries: DataFrame, min_users: int) -> DataFrame:
     """Those rows of `entries` (one per user and item) whose item at least `min_users` users have."""
+    if min_users <= 1:
+        return entries  # every item has a user: nothing to count
     counts = entries.groupBy("item_idx").agg(F.count(F.lit(1)).alias("n_users"))
     return entries.join(counts.where(F.col("n_users") >= min_users), on="item_idx", how="left_semi")

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame
@@ -15,6 +16,7 @@ from pyspark.sql import functions as F
 from mapping_spark.errors import ConfigError, MissingInput
 from mapping_spark.models import artifact, registry
 from mapping_spark.models.base import DeepVectorModel, Fusion, FusionModel, ModelConfig, PairModel, TrainingData, VectorModel, Vectors
+from mapping_spark.side_by_side import as_finished
 from mapping_spark.tables.frames import rows
 from mapping_spark.tables.gold import MODEL_RUNS
 from mapping_spark.tables.runs import as_json, code_version, content_hash
@@ -53,40 +55,58 @@ def fit_all(store: Store, configs: Mapping[str, ModelConfig], inputs: Inputs, se
     """Fit each model, save its artifact, then write its row: a model whose row exists is whole and is not fitted again.
 
     A run's id is a hash of model, settings, date, seed, inputs and code: equal runs have one id and one row. A deep model
-    is fitted by reading the vectors out of its trained weights.
+    is fitted by reading the vectors out of its trained weights. Two models are fitted at a time, so a run's `train_seconds`
+    holds waiting for the other one.
     """
     data = inputs.data
-    train_rows: int | None = None
     done = {row["run_id"] for row in _of_date(store.read(MODEL_RUNS), data.as_of).select("run_id").collect()}  # one row per run
-    for name, config in configs.items():
-        settings, trained = _as_text(config), inputs.trained.get(name)
-        versions = dict(inputs.versions) if trained is None else {"training": trained.training_id}
-        run_id = content_hash([name, settings, data.as_of, seed, versions, code_version()])
-        if run_id in done:
-            continue
-        train_rows = data.interactions.count() if train_rows is None else train_rows
-        started_at, began = dt.datetime.now(dt.UTC), time.monotonic()
-        uri = f"models/{run_id if trained is None else trained.training_id}"
-        if trained is None:
-            n_parameters = _fit(registry.build(name, config, seed), data, f"{store.root}/{uri}", store)
-        else:
-            n_parameters = _read_out(trained, store)
-        run = {
-            "run_id": run_id,
-            "model": name,
-            "as_of_date": data.as_of,
-            "config": settings,
-            "seed": seed,
-            "input_versions": as_json(versions),
-            "code_version": code_version(),
+    fits = [_Fit(registry.build(name, config, seed), config, seed, inputs) for name, config in configs.items()]
+    wanted = [fit for fit in fits if fit.run_id not in done]
+    if not wanted:
+        return
+    shared = {"as_of_date": data.as_of, "seed": seed, "code_version": code_version(), "train_rows": data.interactions.count()}
+    for run in as_finished(partial(fit.run, store) for fit in wanted):
+        store.insert_new(MODEL_RUNS, rows(store.spark, MODEL_RUNS, shared | run))
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """One model to fit."""
+
+    model: registry.Model
+    config: ModelConfig
+    seed: int
+    inputs: Inputs
+
+    @property
+    def trained(self) -> Trained | None:
+        return self.inputs.trained.get(self.model.name)
+
+    @property
+    def versions(self) -> dict[str, Any]:
+        return dict(self.inputs.versions) if self.trained is None else {"training": self.trained.training_id}
+
+    @property
+    def run_id(self) -> str:
+        as_of = self.inputs.data.as_of
+        return content_hash([self.model.name, _as_text(self.config), as_of, self.seed, self.versions, code_version()])
+
+    def run(self, store: Store) -> dict[str, Any]:
+        """Fit and save; what gold.model_runs says of it."""
+        started_at, began, trained = dt.datetime.now(dt.UTC), time.monotonic(), self.trained
+        uri = f"models/{self.run_id if trained is None else trained.training_id}"
+        n_parameters = _fit(self.model, self.inputs.data, f"{store.root}/{uri}", store) if trained is None else _read_out(trained, store)
+        return {
+            "run_id": self.run_id,
+            "model": self.model.name,
+            "config": _as_text(self.config),
+            "input_versions": as_json(self.versions),
             "started_at": started_at,
             "ended_at": dt.datetime.now(dt.UTC),
             "artifact_uri": uri,
             "n_parameters": n_parameters,
-            "train_rows": train_rows,
             "train_seconds": time.monotonic() - began,
         }
-        store.insert_new(MODEL_RUNS, rows(store.spark, MODEL_RUNS, run))
 
 
 def _fit(model: registry.Model, data: TrainingData, path: str, store: Store) -> int:

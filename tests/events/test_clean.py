@@ -142,7 +142,7 @@ def test_a_csv_folder_and_a_parquet_folder_work_by_declaration_alone(spark: Spar
 EVENT = st.one_of(st.tuples(st.sampled_from("abc"), st.integers(0, 20)), st.just("{"))
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=2, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(batches=st.lists(st.lists(EVENT, min_size=1, max_size=6), min_size=1, max_size=2))
 def test_in_is_the_sum_of_what_became_of_it(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, batches: list[list[tuple[str, int] | str]]

@@ -70,7 +70,7 @@ def test_the_undisturbed_run_writes_every_table(undisturbed: dict[str, list[tupl
     }
 
 
-def test_killed_after_every_single_write_and_run_again(
+def test_killed_at_five_points_between_writes_and_run_again(
     spark: SparkSession, bronze: Path, undisturbed: dict[str, list[tuple[Any, ...]]], tmp_path: Path
 ) -> None:
     shutil.copytree(bronze, tmp_path / "tables")
