@@ -18,7 +18,7 @@ def build(run: Run) -> None:
     pairs = interaction_rows(as_of_slice(run.read(INTERACTIONS), run.as_of))
     rows = [(made_from, pairs), (histories, sequence_rows(run.read(EVENTS), *ids, histories))]
     shapes = {model.shape for model in deep_models(of.models, of.seed).values()}
-    build_snapshots(run.store, [(content, frame) for content, frame in rows if content.shape in shapes])
+    build_snapshots(run.store, [(content, frame) for content, frame in rows if content.shape in shapes], of.snapshot)
 
 
 WORK = Does(build, "write the snapshots that deep models read, unless they are there; add their rows to ops.snapshots")

@@ -102,6 +102,8 @@ class Does:
 
     step: Callable[[Run], int | None]
     plan: str
+    foresee: Callable[[Run], Sequence[str]] | None = None
+    """More lines for a dry run."""
 
     def __call__(self, run: Run) -> int | None:
         """Do it."""
@@ -269,6 +271,8 @@ def plan(job: Job, settings: Settings, as_of: dt.date, store: Store) -> list[str
         state = "not there, taken as empty" if version is None else f"version {version}, {store.count(table, version):,} rows"
         lines.append(f"  reads  {table.name}: {state}")
     lines.append(f"  plan   {job.work}")
+    if isinstance(job.work, Does) and job.work.foresee is not None:
+        lines += [f"         {line}" for line in job.work.foresee(run)]
     unchanged = last == key and not job.always
     lines.append("  would be skipped: the same run has already succeeded" if unchanged else f"  run key {key}")
     return lines

@@ -1,4 +1,4 @@
-"""One made-up day: four users, four items, one campaign; small enough to redo every number by hand."""
+"""One made-up day: six users, four items, one campaign; small enough to redo every number by hand."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ PURCHASES = [  # user, item, day, value
     ("u3", "jam", "2024-03-06", 5.0),
     ("u1", "tea", "2024-03-11", 4.0),  # after the date: relevant, new to u1
     ("u2", "milk", "2024-03-12", 2.0),  # relevant, not new to u2
+    # three who buy everything: with them two ranks have eight row groups each, of one row
+    *((user, item, "2024-03-07", 1.0) for user in ("u4", "u5", "u6") for item in ("milk", "bread", "tea", "jam")),
 ]
 
 SOURCE = {
@@ -51,7 +53,7 @@ SOURCE = {
 
 
 def records() -> list[str]:
-    """Lines as the shop's log would hold them: 13 good events, one of them twice, and two broken lines."""
+    """Lines as the shop's log would hold them: 25 good events, one of them twice, and two broken lines."""
     lines = [
         {"id": f"p{n}", "user": user, "item": item, "type": "purchase", "at": f"{day}T12:00:00Z", "value": value}
         for n, (user, item, day, value) in enumerate(PURCHASES)
@@ -99,9 +101,12 @@ def write(folder: Path) -> Path:
             "popularity": {},
             "repeat": {},
             "item_knn": {"min_users": 1},
+            "mf_bpr": {"dimension": 4},
             "hybrid": {"history_from": [0], "weights": {"repeat": [2.0], "item_knn": [1.0]}},
         },
         "recommend": {"k": 3, "min_users_shown": 1},
+        "snapshot": {"rows_per_group": 1},
+        "training": {"ranks": 2, "epochs": 2, "batch_size": 4},
         "evaluation": {"ks": [1, 3], "n_replicates": 20},
         "spark": {"spark.master": "local[2]", "spark.sql.shuffle.partitions": 2, "spark.databricks.delta.snapshotPartitions": 1},
     }

@@ -17,8 +17,8 @@ from mapping_spark import pipeline
 from mapping_spark.config import CONF_VARIABLE
 from mapping_spark.job import Outcome
 from mapping_spark.tables import TABLES
-from mapping_spark.tables.gold import CAMPAIGN_KPIS, CAMPAIGN_OUTCOMES, MODEL_METRICS, RECOMMENDATIONS
-from mapping_spark.tables.ops import EVENT_ACCOUNTING
+from mapping_spark.tables.gold import CAMPAIGN_KPIS, CAMPAIGN_OUTCOMES, MODEL_METRICS, RECOMMENDATIONS, TRAINING_EPOCHS, USER_VECTORS
+from mapping_spark.tables.ops import EVENT_ACCOUNTING, SNAPSHOTS
 from mapping_spark.tables.silver import EVENTS, INTERACTIONS, QUARANTINE
 from mapping_spark.tables.store import Store
 
@@ -39,15 +39,15 @@ def day(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def test_every_record_is_accounted_for(day: tuple[Store, list[Outcome], Path]) -> None:
     (row,) = day[0].read(EVENT_ACCOUNTING).collect()
-    # 13 good events, the first delivered twice, a line cut short and a blank user
-    assert (row.n_in, row.n_clean, row.n_duplicate, row.n_quarantined, row.n_late) == (16, 13, 1, 2, 0)
-    assert day[0].count(EVENTS) == 13
+    # 25 good events, the first delivered twice, a line cut short and a blank user
+    assert (row.n_in, row.n_clean, row.n_duplicate, row.n_quarantined, row.n_late) == (28, 25, 1, 2, 0)
+    assert day[0].count(EVENTS) == 25
     assert {r.reason_codes for r in day[0].read(QUARANTINE).collect()} == {"not_json", "user_id_missing"}
 
 
 def test_interactions_are_halved_by_half_lives_and_never_see_the_future(day: tuple[Store, list[Outcome], Path]) -> None:
     found = {(row.user_id, row.item_id): row for row in day[0].read(INTERACTIONS).collect()}
-    assert len(found) == 7
+    assert len(found) == 7 + 3 * 4
     milk = found["u1", "milk"]
     half_life = pipeline.open_environment("golden", None, [])[0].interactions.half_life_days
     assert half_life is not None
@@ -58,8 +58,8 @@ def test_interactions_are_halved_by_half_lives_and_never_see_the_future(day: tup
 
 def test_every_user_gets_exactly_k_items_with_reasons(day: tuple[Store, list[Outcome], Path]) -> None:
     rows = day[0].read(RECOMMENDATIONS).orderBy("user_id", "rank").collect()
-    # u3 declared nothing: the configured default is consent
-    assert [(row.user_id, row.rank) for row in rows] == [(user, rank) for user in ("u1", "u2", "u3") for rank in (1, 2, 3)]
+    # all but u1 and u2 declared nothing: the configured default is consent
+    assert [(row.user_id, row.rank) for row in rows] == [(f"u{n}", rank) for n in range(1, 7) for rank in (1, 2, 3)]
     assert len({(row.user_id, row.item_id) for row in rows}) == len(rows)
     assert len({row.recommendation_id for row in rows}) == len(rows)
     first = rows[0]
@@ -74,10 +74,21 @@ def test_every_user_gets_exactly_k_items_with_reasons(day: tuple[Store, list[Out
 def test_repeat_is_right_about_the_habit_and_nothing_new(day: tuple[Store, list[Outcome], Path]) -> None:
     found = {(r.model, r.protocol, r.metric, r.k): r for r in day[0].read(MODEL_METRICS).collect()}
     hit = found["repeat", "all_items", "hit_rate", 1]
-    # of u1 (took tea) and u2 (took milk again), only u2's heaviest habit can be right; u3 took nothing afterwards
-    assert (hit.n_users, hit.n_users_skipped) == (2, 1)
+    # of u1 (took tea) and u2 (took milk again), only u2's heaviest habit can be right; the others took nothing afterwards
+    assert (hit.n_users, hit.n_users_skipped) == (2, 4)
     assert ("repeat", "new_items", "hit_rate", 3) not in found  # it has no list of new items
     assert found["popularity", "new_items", "hit_rate", 3].value == 1  # tea is among what u1 does not have
+
+
+def test_two_ranks_train_on_the_snapshot_and_their_model_stands_beside_the_others(day: tuple[Store, list[Outcome], Path]) -> None:
+    (snapshot,) = day[0].read(SNAPSHOTS).collect()
+    # the 19 pairs of the id maps' 6 users and 4 items, a row group each
+    assert (snapshot.shape, snapshot.n_rows, snapshot.n_files, snapshot.n_users, snapshot.n_items) == ("interactions", 19, 19, 6, 4)
+    epochs = day[0].read(TRAINING_EPOCHS).orderBy("epoch").collect()
+    assert [(row.epoch, row.ranks, row.snapshot_id) for row in epochs] == [(n, 2, snapshot.snapshot_id) for n in (0, 1)]
+    vectors = {row.user_id: row.vector for row in day[0].read(USER_VECTORS).collect()}
+    assert {user: len(vector) for user, vector in vectors.items()} == {f"u{n}": 5 for n in range(1, 7)}  # 4 factors, 1 for the bias
+    assert {r.model for r in day[0].read(MODEL_METRICS).collect()} == {"popularity", "repeat", "item_knn", "mf_bpr", "hybrid"}
 
 
 def test_campaign_sums_redone_by_hand(day: tuple[Store, list[Outcome], Path]) -> None:
@@ -131,3 +142,12 @@ def test_a_wrong_setting_ends_a_submitted_job_with_its_code(day: tuple[Store, li
     done = submit("campaign_kpis", day[2], "--set", "campaigns.margn=0.5")
     assert done.returncode == 2
     assert "did you mean 'margin'" in done.stdout + done.stderr  # spark-submit joins a Python job's streams
+
+
+def test_the_deep_model_is_published_by_the_same_road(day: tuple[Store, list[Outcome], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    store, _, conf = day
+    monkeypatch.setenv(CONF_VARIABLE, str(conf))
+    settings, as_of, _ = pipeline.open_environment("golden", None, ["recommend.model=mf_bpr"])
+    (outcome,) = pipeline.run_all(settings, as_of, store, pipeline.choose("recommend"))
+    rows = store.read(RECOMMENDATIONS).collect()
+    assert (outcome.rows_out, {(row.model, row.stage) for row in rows}) == (6 * 3, {("mf_bpr", "model")})

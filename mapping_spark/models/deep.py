@@ -49,7 +49,8 @@ class Weights:
         return (Path(self.folder) / WEIGHTS).exists()
 
     def facts(self) -> dict[str, Any]:
-        """What they were trained on: digest of the snapshot, sizes of the id maps. Raises `MissingInput` where there are none."""
+        """What they were trained on (digest of the snapshot, sizes of the id maps) and how each epoch went. Raises `MissingInput`
+        where there are none."""
         return self._read().facts
 
     def load(self) -> torch.nn.Module:
@@ -82,7 +83,9 @@ class Trained:
     def training_id(self) -> str:
         """Equal ids mean equal weights."""
         settings = json.dumps(self.model.config.model_dump(mode="json"), sort_keys=True)
-        return content_hash([self.model.name, settings, self.model.seed, self.config.identity, Path(self.snapshot).name])
+        return content_hash(
+            [self.model.name, settings, self.model.seed, self.config.identity, self.config.epochs, Path(self.snapshot).name]
+        )
 
     @property
     def weights(self) -> Weights:
@@ -94,16 +97,17 @@ class Trained:
         return Training(self.snapshot, self.model.module, self.config, self.weights.folder)
 
 
-def train(spark: SparkSession, trained: Trained) -> list[dict[str, Any]]:
-    """Train on Horovod ranks over Spark (one rank: in this process) and return the epochs of this run.
+def train(spark: SparkSession, trained: Trained) -> None:
+    """Train on Horovod ranks over Spark (one rank: in this process); a training that was stopped goes on where it was.
 
     Raises `ConfigError` with the numbers where the plan cannot fit, `TrainingFault` where a rank stopped.
     """
     training, config = trained.training(), trained.config
     training.plan()
-    # One rank needs no launcher: the same function runs here.
-    ranks = [in_one_process(training)] if config.ranks == 1 else on_horovod(spark, training, config.ranks, config.answer_seconds)
-    return list(ranks[0]["reports"])
+    if config.ranks == 1:
+        in_one_process(training)  # one rank needs no launcher: the same function runs here
+    else:
+        on_horovod(spark, training, config.ranks, config.answer_seconds)
 
 
 def vectors(spark: SparkSession, trained: Trained, model: DeepVectorModel) -> Vectors:

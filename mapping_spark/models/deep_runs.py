@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from mapping_spark.errors import ConfigError, MissingInput
-from mapping_spark.features.snapshot import FOLDER, Content, ensure
+from mapping_spark.features.snapshot import FOLDER, Content, SnapshotConfig, ensure, remove_expired
 from mapping_spark.logs import LOGGER
 from mapping_spark.models import registry
-from mapping_spark.models.base import DeepModel, ModelConfig
+from mapping_spark.models.base import DeepModel, DeepVectorModel, ModelConfig
 from mapping_spark.tables.frames import rows
 from mapping_spark.tables.gold import TRAINING_EPOCHS
 from mapping_spark.tables.ops import SNAPSHOTS
@@ -40,10 +40,15 @@ def deep_models(configs: Mapping[str, ModelConfig], seed: int, only: str | None 
     return {only: found[only]}
 
 
-def build_snapshots(store: Store, contents: Sequence[tuple[Content, DataFrame]]) -> None:
-    """Write each snapshot unless it is there, then its row in ops.snapshots."""
+def deep_vector_models(configs: Mapping[str, ModelConfig], seed: int) -> dict[str, ModelConfig]:
+    """Settings of the deep models that map users into vectors."""
+    return {name: configs[name] for name, model in deep_models(configs, seed).items() if isinstance(model, DeepVectorModel)}
+
+
+def build_snapshots(store: Store, contents: Sequence[tuple[Content, DataFrame]], config: SnapshotConfig) -> None:
+    """Write each snapshot unless it is there, then its row in ops.snapshots; then remove those that nobody has used for long."""
+    now = dt.datetime.now(dt.UTC)
     for content, frame in contents:
-        now = dt.datetime.now(dt.UTC)
         manifest = manifests.read(ensure(frame, content, store.root, now))
         row = dict(
             snapshot_id=content.key,
@@ -56,11 +61,15 @@ def build_snapshots(store: Store, contents: Sequence[tuple[Content, DataFrame]])
             created_at=dt.datetime.fromisoformat(manifest.created_at),
         )
         store.insert_new(SNAPSHOTS, rows(store.spark, SNAPSHOTS, row))
+    removed = remove_expired(store.root, config, now, in_use=frozenset(content.key for content, _ in contents))
+    if removed:
+        LOGGER.info(f"removed {len(removed)} snapshots not used for {config.keep_days} days", extra={"snapshots": removed})
 
 
-def trainings(
-    root: str, snapshots: DataFrame, models: Mapping[str, DeepModel], config: TrainingConfig, as_of: dt.date
-) -> dict[str, Trained]:
+Trainings: TypeAlias = "Mapping[str, Trained]"
+
+
+def trainings(root: str, snapshots: DataFrame, models: Mapping[str, DeepModel], config: TrainingConfig, as_of: dt.date) -> Trainings:
     """Each model with the date's latest snapshot of its shape. Raises `MissingInput` naming the shapes without one."""
     if not models:
         return {}
@@ -75,17 +84,27 @@ def trainings(
     return {name: Trained(model, root, f"{root}/{FOLDER}/{found[model.shape]}", seeded[name]) for name, model in models.items()}
 
 
-def train_all(store: Store, trainings: Mapping[str, Trained], as_of: dt.date) -> None:
-    """Train what has no weights yet, one model after the other, and add the epochs to gold.training_epochs."""
-    for name, trained in trainings.items():
-        if trained.weights.is_there:
-            continue
-        from mapping_spark.models import deep
+def train_all(store: Store, trainings: Trainings, as_of: dt.date) -> None:
+    """Train what has no weights yet, one model after the other, and add the epochs to gold.training_epochs.
 
-        LOGGER.info(f"training {name}: {trained.training().plan()}")
-        epochs = [_epoch_row(trained, report, as_of) for report in deep.train(store.spark, trained)]
-        if epochs:
-            store.insert_new(TRAINING_EPOCHS, rows(store.spark, TRAINING_EPOCHS, *epochs))
+    The epochs are kept with the weights, so that none is lost where this is killed between the two.
+    """
+    for name, trained in trainings.items():
+        if not trained.weights.is_there:
+            from mapping_spark.models import deep
+
+            LOGGER.info(f"training {name}: {trained.training().plan()}")
+            deep.train(store.spark, trained)
+        epochs = [_epoch_row(trained, report, as_of) for report in trained.weights.facts()["epochs"]]
+        store.insert_new(TRAINING_EPOCHS, rows(store.spark, TRAINING_EPOCHS, *epochs))
+
+
+def plans(trainings: Trainings) -> list[str]:
+    """What each training would take. Raises `ConfigError` with the numbers where one cannot fit."""
+    states = {
+        name: "has its weights" if trained.weights.is_there else str(trained.training().plan()) for name, trained in trainings.items()
+    }
+    return [f"{name}: {line}" for name, state in states.items() for line in state.splitlines()]
 
 
 def _epoch_row(trained: Trained, report: Mapping[str, float], as_of: dt.date) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The tables people read: gold.recommendations and gold.similar_items."""
+"""The tables people read: gold.recommendations, gold.similar_items and gold.user_vectors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mapping_spark.recommend.ladder import fill_ladder
 from mapping_spark.recommend.reasons import add_reasons
 from mapping_spark.recommend.settings import RecommendConfig
 from mapping_spark.tables.frames import conform
-from mapping_spark.tables.gold import RECOMMENDATIONS, SIMILAR_ITEMS
+from mapping_spark.tables.gold import RECOMMENDATIONS, SIMILAR_ITEMS, USER_VECTORS
 
 _SEPARATOR = "\x1f"  # no id holds a control character, so the joined text has one reading
 
@@ -45,3 +45,10 @@ def build_similar_items(similar: DataFrame, item_ids: DataFrame, *, as_of: dt.da
         .withColumns({"as_of_date": F.lit(as_of), "model": F.lit(model), "run_id": F.lit(run_id)})
     )
     return conform(named, SIMILAR_ITEMS)
+
+
+def build_user_vectors(vectors: DataFrame, user_ids: DataFrame, *, as_of: dt.date, model: str, run_id: str) -> DataFrame:
+    """The slice of gold.user_vectors of one model from its dense user `vectors` (user_idx, indices null, values) and the id map."""
+    named = vectors.join(user_ids.select("user_idx", "user_id"), on="user_idx", how="inner")  # one row per user
+    facts = {"vector": F.col("values"), "as_of_date": F.lit(as_of), "model": F.lit(model), "run_id": F.lit(run_id)}
+    return conform(named.withColumns(facts), USER_VECTORS)

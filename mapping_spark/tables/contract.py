@@ -15,7 +15,7 @@ from types import MappingProxyType
 from mapping_spark.errors import ConfigError
 
 LAYERS = ("bronze", "silver", "gold", "ops")
-TYPES = ("string", "boolean", "int", "bigint", "float", "double", "date", "timestamp", "decimal(18,4)")
+TYPES = ("string", "boolean", "int", "bigint", "float", "double", "date", "timestamp", "decimal(18,4)", "array<float>")
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 
 

@@ -46,6 +46,7 @@ _PLACEHOLDERS: dict[str, Any] = {
     "date": dt.date(2000, 1, 1),
     "timestamp": dt.datetime(2000, 1, 1, tzinfo=dt.UTC),
     "decimal(18,4)": Decimal(0),
+    "array<float>": [],
 }
 
 

@@ -50,6 +50,20 @@ SIMILAR_ITEMS = Table(
     ),
 )
 
+USER_VECTORS = Table(
+    name="gold.user_vectors",
+    grain="one row per (as_of_date, model, user)",
+    columns=(
+        _AS_OF,
+        _MODEL,
+        Column("user_id", "string", "User key."),
+        Column("vector", "array<float>", "The user's profile, all of one length within a run; only those of one run can be compared."),
+        _RUN_ID,
+    ),
+    primary_key=("as_of_date", "model", "user_id"),
+    partition_by=("as_of_date",),
+)
+
 MODEL_RUNS = Table(
     name="gold.model_runs",
     grain="one row per run of a model",

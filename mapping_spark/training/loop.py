@@ -26,7 +26,7 @@ class Summary:
     best: float | None
     """Smallest value of what was watched."""
     reports: tuple[EpochReport, ...]
-    """Epochs of this run."""
+    """Of all of them."""
 
 
 def train(module: nn.Module, feed: Feed, collective: Collective, config: TrainingConfig, folder: Path, report: Report = log) -> Summary:
@@ -38,7 +38,6 @@ def train(module: nn.Module, feed: Feed, collective: Collective, config: Trainin
     optimisers = Optimisers(module, config, feed.steps_per_epoch * config.epochs)
     state = State(module, optimisers, Checkpoints(folder, config.keep_checkpoints), collective)
     progress = state.resume({"snapshot": feed.manifest.digest, "training": config.identity})
-    reports: list[EpochReport] = []
     module.train()
     while progress.epoch < config.epochs and (config.patience is None or progress.epochs_without_gain < config.patience):
         meter, norm, rate = Meter(collective.rank), 0.0, 0.0
@@ -54,11 +53,11 @@ def train(module: nn.Module, feed: Feed, collective: Collective, config: Trainin
             meter.tell(progress, config.batch_size, rate)
             if config.checkpoint_steps and progress.step % config.checkpoint_steps == 0:
                 state.save(progress)
-        reports.append(meter.report(progress, config.batch_size, rate, norm))
-        if progress.end_epoch(state.agreed(report(reports[-1]), progress.loss)) and config.patience is not None:
+        progress.reports.append(meter.report(progress, config.batch_size, rate, norm))
+        if progress.end_epoch(state.agreed(report(progress.reports[-1]), progress.loss)) and config.patience is not None:
             state.keep_best(progress)
         state.save(progress)
         module.train()
     if config.patience is not None:
         state.take_best()
-    return Summary(progress.epoch, progress.best, tuple(reports))
+    return Summary(progress.epoch, progress.best, tuple(progress.reports))

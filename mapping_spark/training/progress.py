@@ -5,51 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from mapping_spark.logs import LOGGER
 
 Item = TypeVar("Item")
 _SECONDS_BETWEEN_LINES = 10.0
-
-
-@dataclass
-class Progress:
-    """Everything about the position of a training that a checkpoint keeps."""
-
-    epoch: int = 0
-    """Epoch to do next, or being done, from 0."""
-    step: int = 0
-    """Step of it to do next."""
-    loss_sum: float = 0.0
-    """Of this epoch, over all ranks."""
-    n_terms: float = 0.0
-    best: float | None = None
-    """Smallest value so far of what is watched."""
-    epochs_without_gain: int = 0
-
-    @property
-    def loss(self) -> float:
-        """Mean loss of the epoch so far."""
-        return self.loss_sum / max(self.n_terms, 1.0)
-
-    def count(self, loss_sum: float, n_terms: float) -> None:
-        """A step was done."""
-        self.step += 1
-        self.loss_sum += loss_sum
-        self.n_terms += n_terms
-
-    def end_epoch(self, watched: float) -> bool:
-        """The epoch was done; returns whether `watched` (smaller is better) is the best so far."""
-        is_best = self.best is None or watched < self.best
-        self.best = watched if is_best else self.best
-        self.epochs_without_gain = 0 if is_best else self.epochs_without_gain + 1
-        self.epoch, self.step, self.loss_sum, self.n_terms = self.epoch + 1, 0, 0.0, 0.0
-        return is_best
-
-    def as_json(self) -> dict[str, Any]:
-        """As JSON can hold it."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -75,6 +36,52 @@ class EpochReport:
             f"epoch {self.epoch}: loss {self.loss:.5f}, {self.samples_per_second:,.0f} samples/s, "
             f"waited {self.waiting_share:.0%} of {self.seconds:.1f} s for data, learning rate {self.learning_rate:.2g}"
         )
+
+
+@dataclass
+class Progress:
+    """Everything about the position of a training that a checkpoint keeps."""
+
+    epoch: int = 0
+    """Epoch to do next, or being done, from 0."""
+    step: int = 0
+    """Step of it to do next."""
+    loss_sum: float = 0.0
+    """Of this epoch, over all ranks."""
+    n_terms: float = 0.0
+    best: float | None = None
+    """Smallest value so far of what is watched."""
+    epochs_without_gain: int = 0
+    reports: list[EpochReport] = field(default_factory=list)
+    """Of the epochs done, over all runs."""
+
+    @property
+    def loss(self) -> float:
+        """Mean loss of the epoch so far."""
+        return self.loss_sum / max(self.n_terms, 1.0)
+
+    def count(self, loss_sum: float, n_terms: float) -> None:
+        """A step was done."""
+        self.step += 1
+        self.loss_sum += loss_sum
+        self.n_terms += n_terms
+
+    def end_epoch(self, watched: float) -> bool:
+        """The epoch was done; returns whether `watched` (smaller is better) is the best so far."""
+        is_best = self.best is None or watched < self.best
+        self.best = watched if is_best else self.best
+        self.epochs_without_gain = 0 if is_best else self.epochs_without_gain + 1
+        self.epoch, self.step, self.loss_sum, self.n_terms = self.epoch + 1, 0, 0.0, 0.0
+        return is_best
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, found: dict[str, Any]) -> Self:
+        """What `as_json` gave."""
+        return cls(**found | {"reports": [EpochReport(**report) for report in found["reports"]]})
 
 
 Report = Callable[[EpochReport], float | None]

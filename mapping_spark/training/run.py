@@ -55,7 +55,8 @@ class Training:
         feed = Feed(manifest, self.snapshot, self.config, collective.rank, as_trainable(module).negatives)
         summary = asdict(train(module, feed, collective, self.config, Path(self.folder) / "checkpoints", self.report))
         if collective.rank == 0:
-            facts = {"snapshot": manifest.digest, "n_users": manifest.n_users, "n_items": manifest.n_items, "length": manifest.length}
+            sizes = {"n_users": manifest.n_users, "n_items": manifest.n_items, "length": manifest.length}
+            facts = {"snapshot": manifest.digest, **sizes, "epochs": summary["reports"]}
             checkpoint.write(Path(self.folder) / WEIGHTS, {WEIGHTS: module.state_dict()}, facts)
         collective.barrier()
         return summary

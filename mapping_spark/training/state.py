@@ -43,7 +43,7 @@ class State:
             fix = "Train in another folder, or with the settings and the snapshot of before."
             raise ConfigError(f"checkpoints in {self.checkpoints.folder}", f"of another training: {differing}", "the same one", fix)
         self._take(found)
-        return Progress(**facts["progress"])
+        return Progress.from_json(facts["progress"])
 
     def save(self, progress: Progress) -> None:
         """Write a checkpoint."""
