@@ -46,7 +46,7 @@ demo: setup ## Run all jobs on The Complete Journey and show what came out
 	@$(BIN)/mapping-spark demo
 
 test: setup lint ## Run the linters and every test
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .

@@ -38,6 +38,14 @@ SMALL = {
 }
 
 
+LONGEST = ("test_golden_day.py", "test_crash.py", "test_launch.py", "test_clean.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that under `-n` none is left to run alone at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """The session every test shares."""
