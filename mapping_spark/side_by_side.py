@@ -7,20 +7,22 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
 from pyspark import inheritable_thread_target
+from pyspark.sql import SparkSession
 
 T = TypeVar("T")
 
 _AT_ONCE = 2  # more would only share the same cores, and the memory of all of them would add up
 
 
-def as_finished(steps: Iterable[Callable[[], T]]) -> Iterator[T]:
+def as_finished(spark: SparkSession, steps: Iterable[Callable[[], T]]) -> Iterator[T]:
     """The results of `steps` as they are finished, in no fixed order.
 
-    Steps are begun in their order; those that run keep the caller's local properties (job description, pool). What a step
+    Steps are begun in their order; those that run keep the caller's local properties and tags. What a step
     raises is raised here once the step beside it has ended; the others are not begun.
     """
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="side-by-side") as pool:
-        running = [pool.submit(inheritable_thread_target(step)) for step in steps]
+        inherits = inheritable_thread_target(spark)
+        running = [pool.submit(inherits(step)) for step in steps]
         try:
             for step in as_completed(running):
                 yield step.result()

@@ -4,20 +4,21 @@ import threading
 import time
 
 import pytest
+from pyspark.sql import SparkSession
 
 from mapping_spark.side_by_side import as_finished
 
 
-def test_every_result_comes_back() -> None:
-    assert sorted(as_finished(lambda n=n: n * n for n in range(5))) == [0, 1, 4, 9, 16]  # type: ignore[misc]
+def test_every_result_comes_back(spark: SparkSession) -> None:
+    assert sorted(as_finished(spark, (lambda n=n: n * n for n in range(5)))) == [0, 1, 4, 9, 16]  # type: ignore[misc]
 
 
-def test_two_steps_run_at_once() -> None:
+def test_two_steps_run_at_once(spark: SparkSession) -> None:
     both = threading.Barrier(2, timeout=10)
-    assert sorted(as_finished([both.wait, both.wait])) == [0, 1]  # one alone would wait in vain
+    assert sorted(as_finished(spark, [both.wait, both.wait])) == [0, 1]  # one alone would wait in vain
 
 
-def test_a_fault_is_raised_and_later_steps_are_not_begun() -> None:
+def test_a_fault_is_raised_and_later_steps_are_not_begun(spark: SparkSession) -> None:
     begun: list[int] = []
 
     def fail() -> None:
@@ -28,5 +29,5 @@ def test_a_fault_is_raised_and_later_steps_are_not_begun() -> None:
         time.sleep(0.05)
 
     with pytest.raises(ValueError, match="broken"):
-        list(as_finished([fail, *[work] * 50]))
+        list(as_finished(spark, [fail, *[work] * 50]))
     assert len(begun) < 50

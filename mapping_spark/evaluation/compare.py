@@ -34,7 +34,7 @@ def lists_of_all(models: Mapping[str, Fitted], interactions: DataFrame, k: int, 
     for protocol, exclude in ((ALL_ITEMS, None), (NEW_ITEMS, seen(interactions))):
         request = Request(k=depth, exclude=exclude, grid=grid)
         searches = [partial(_search, name, fitted.vectors, request) for name, fitted in models.items() if fitted.vectors is not None]
-        members = reduce(DataFrame.unionByName, as_finished(searches))
+        members = reduce(DataFrame.unionByName, as_finished(interactions.sparkSession, searches))
         fused = [
             first_k(fusion.fuse(members, interactions), k).withColumn("model", F.lit(name)).localCheckpoint()
             for name, fusion in fusions.items()

@@ -158,7 +158,7 @@ class _Items:
             if all_ND is None:
                 with torch.inference_mode():
                     all_ND = self.model.item_vectors(self.weights.load())
-            yield _as_rows("item_idx", batch.column(0), all_ND[torch.from_numpy(batch.column(0).to_numpy())])
+            yield _as_rows("item_idx", batch.column(0), all_ND[_tensors(batch)["item_idx"]])
 
 
 def _tensors(batch: pa.RecordBatch) -> dict[str, torch.Tensor]:

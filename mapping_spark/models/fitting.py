@@ -65,7 +65,7 @@ def fit_all(store: Store, configs: Mapping[str, ModelConfig], inputs: Inputs, se
     if not wanted:
         return
     shared = {"as_of_date": data.as_of, "seed": seed, "code_version": code_version(), "train_rows": data.interactions.count()}
-    for run in as_finished(partial(fit.run, store) for fit in wanted):
+    for run in as_finished(store.spark, (partial(fit.run, store) for fit in wanted)):
         store.insert_new(MODEL_RUNS, rows(store.spark, MODEL_RUNS, shared | run))
 
 

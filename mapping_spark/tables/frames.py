@@ -24,6 +24,7 @@ _SPARK_TYPES: dict[str, T.DataType] = {
     "bigint": T.LongType(),
     "float": T.FloatType(),
     "double": T.DoubleType(),
+    "array<float>": T.ArrayType(T.FloatType()),
     "date": T.DateType(),
     "timestamp": T.TimestampType(),
     "decimal(18,4)": T.DecimalType(18, 4),
@@ -46,7 +47,7 @@ _PLACEHOLDERS: dict[str, Any] = {
     "date": dt.date(2000, 1, 1),
     "timestamp": dt.datetime(2000, 1, 1, tzinfo=dt.UTC),
     "decimal(18,4)": Decimal(0),
-    "array<float>": [],
+    "array<float>": [0.0],
 }
 
 

@@ -62,6 +62,7 @@ USER_VECTORS = Table(
     ),
     primary_key=("as_of_date", "model", "user_id"),
     partition_by=("as_of_date",),
+    checks=(Check(name="has_numbers", condition="size(vector) > 0"),),
 )
 
 MODEL_RUNS = Table(
