@@ -20,6 +20,7 @@ import pyarrow as pa
 import torch
 from pyspark.sql import SparkSession
 
+from mapping_spark import logs
 from mapping_spark.errors import EnvironmentFault, MappingSparkError, TrainingFault
 from mapping_spark.tables.runs import code_version
 from mapping_spark.training.collective import Collective, Horovod, One, RankLost, TorchDistributed
@@ -89,6 +90,7 @@ class _TorchRank:
 def run_rank(join: Callable[[], Collective], work: Work) -> Any:
     """Join the ranks and work as one of them. Whatever stops it is told to the driver in one line before it is raised."""
     rank = -1
+    logs.configure()
     try:
         collective = join()
         rank = collective.rank
@@ -109,7 +111,7 @@ def _tell(rank: int, fault: Exception) -> None:
 
 @dataclass
 class _Heard:
-    """What the ranks wrote: passed on, except for the lines in which they tell why they stop."""
+    """What the ranks wrote: passed on (on a terminal, of a log line its message), but for the lines that tell why they stop."""
 
     out: TextIO
     told: list[dict[str, Any]] = field(default_factory=list)
@@ -121,7 +123,8 @@ class _Heard:
             if fault:
                 self.told.append(json.loads(fault.group(1)))
             else:
-                self.out.write(line)
+                logged = re.search(r'\{"at": .*"message": .*\}', line) if self.out.isatty() else None
+                self.out.write(f"{json.loads(logged.group())['message']}\n" if logged else line)
         return len(text)
 
     def flush(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -48,3 +49,16 @@ def test_the_driver_hears_the_first_cause(spark: SparkSession, folder: Path) -> 
 
 def test_torch_distributed_ranks_on_spark(spark: SparkSession, folder: Path) -> None:
     assert launch.on_torch_distributed(spark, training(folder, "torch"), 2, 20)["epochs"] == 2
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("out", "shown"), [(Terminal(), "epoch 0: loss 1\n"), (io.StringIO(), '[0]{"at": "now", "message": "epoch 0: loss 1"}\n')]
+)
+def test_a_terminal_shows_the_message_of_a_rank_and_a_file_the_line(out: io.StringIO, shown: str) -> None:
+    launch._Heard(out).write('[0]{"at": "now", "message": "epoch 0: loss 1"}\n')
+    assert out.getvalue() == shown
