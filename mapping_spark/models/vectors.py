@@ -34,9 +34,14 @@ def dense(frame: DataFrame, key: str, values: Column) -> DataFrame:
 
 def unit_length(vectors: DataFrame, key: str) -> DataFrame:
     """Each vector divided by its L2 norm; a vector of zeros stays one."""
-    squares = F.aggregate(VALUES, F.lit(0.0), lambda total, x: total + x.cast("double") * x.cast("double"))
-    norm = F.greatest(F.sqrt(squares), F.lit(1e-30))
-    return vectors.select(key, INDICES, F.transform(VALUES, lambda x: (x / norm).cast("float")).alias(VALUES))
+    unit = F.aggregate(
+        VALUES,
+        F.lit(0.0),
+        lambda total, x: total + x.cast("double") * x.cast("double"),
+        # the sum as a variable: Spark would compute an expression outside again for every number
+        lambda total: F.transform(VALUES, lambda x: (x / F.greatest(F.sqrt(total), F.lit(1e-30))).cast("float")),
+    )
+    return vectors.select(key, INDICES, unit.alias(VALUES))
 
 
 def as_index(column: str) -> Column:
