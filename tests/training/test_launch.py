@@ -35,12 +35,6 @@ def training(folder: Path, name: str, **accident: Any) -> Training:
     return Training(str(folder / "pairs"), Make(**accident), CONFIG, str(folder / name))
 
 
-def test_horovod_ranks_on_spark_return_what_they_did(spark: SparkSession, folder: Path) -> None:
-    first, second = launch.on_horovod(spark, training(folder, "well"), 2, 20)
-    assert first["epochs"] == second["epochs"] == 2
-    assert (folder / "well" / "weights" / "weights.safetensors").exists()
-
-
 @CANCELLED
 def test_the_driver_hears_the_first_cause(spark: SparkSession, folder: Path) -> None:
     with pytest.raises(TrainingFault, match="step 2, learning rate 0.001: the loss of rank 1 is no finite number"):
