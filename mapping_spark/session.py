@@ -58,7 +58,7 @@ def build_session(app_name: str, settings: Mapping[str, str] | None = None) -> S
             # Workers on this machine need the packages of this environment, activated or not.
             os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
             if class_archive().exists():  # Java goes on without it where it does not fit, silently
-                os.environ.setdefault("SPARK_SUBMIT_OPTS", f"-XX:SharedArchiveFile={class_archive()} -Xlog:cds=off -Xlog:cds+dynamic=off")
+                os.environ.setdefault("SPARK_SUBMIT_OPTS", f'"-XX:SharedArchiveFile={class_archive()}" -Xlog:cds=off -Xlog:cds+dynamic=off')
         builder = SparkSession.builder.appName(app_name)
         if installed_delta_jar() is None:
             builder = builder.config("spark.jars.packages", delta_coordinates())

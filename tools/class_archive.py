@@ -45,7 +45,7 @@ def touch(spark: SparkSession, folder: str) -> None:
 def main(archive: Path) -> None:
     """Write `archive`; Java does so while it ends."""
     archive.unlink(missing_ok=True)
-    os.environ["SPARK_SUBMIT_OPTS"] = f"-XX:ArchiveClassesAtExit={archive} -Xlog:cds=off -Xlog:cds+dynamic=off"
+    os.environ["SPARK_SUBMIT_OPTS"] = f'"-XX:ArchiveClassesAtExit={archive}" -Xlog:cds=off -Xlog:cds+dynamic=off'
     with tempfile.TemporaryDirectory() as folder:
         spark = build_session("class archive", {"spark.master": "local[2]", "spark.ui.enabled": "false", "spark.sql.warehouse.dir": folder})
         touch(spark, folder)
