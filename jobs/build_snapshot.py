@@ -10,7 +10,7 @@ from mapping_spark.tables.ops import SNAPSHOTS
 from mapping_spark.tables.silver import EVENTS, INTERACTIONS, ITEM_IDS, USER_IDS
 
 
-def build(run: Run) -> None:
+def build(run: Run) -> int | None:
     """One snapshot per shape that a deep model reads; an equal one is used again."""
     of, ids = run.settings, (run.read(USER_IDS), run.read(ITEM_IDS))
     made_from = Content("interactions", run.as_of, run.versions, run.count(USER_IDS), run.count(ITEM_IDS), of.interactions, of.snapshot)
@@ -19,6 +19,7 @@ def build(run: Run) -> None:
     rows = [(made_from, pairs), (histories, sequence_rows(run.read(EVENTS), *ids, histories))]
     shapes = {model.shape for model in deep_models(of.models, of.seed).values()}
     build_snapshots(run.store, [(content, frame) for content, frame in rows if content.shape in shapes], of.snapshot)
+    return None if shapes else 0  # without a deep model nothing is read
 
 
 WORK = Does(build, "write the snapshots that deep models read, unless they are there; add their rows to ops.snapshots")
