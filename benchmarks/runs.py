@@ -50,7 +50,7 @@ RUNS: dict[str, Run] = {
     "ml-1m-ncf/mf_bpr": Run(
         load=ml_1m_ncf,
         model=MfBpr,
-        settings=MfBprConfig(dimension=64, n_negatives=4),
+        settings=MfBprConfig(dimension=64),
         training=training(epochs=20, batch_size=4096, learning_rate=3e-3),
         budget_seconds=300,
         published={NCF: "MF .7294/.4523 (Rendle et al. 2020), NeuMF .7120/.4369 (RecSys2019 evaluation)"},
@@ -95,8 +95,8 @@ RUNS: dict[str, Run] = {
         load=ml_1m_sequences,
         model=SasRec,
         settings=SasRecConfig(dimension=64, heads=2, dropout=0.2, **SHARED),
-        training=training(epochs=16, batch_size=32, learning_rate=2e-3),
-        budget_seconds=1_500,
+        training=training(epochs=24, batch_size=32, learning_rate=2e-3),
+        budget_seconds=2_000,
         published={
             "full rank": "SASRec .2392/.1259, gSASRec .3003/.1726 (gSASRec-pytorch)",
             SAMPLED: "SASRec .8245/.5905 (Kang, McAuley 2018)",

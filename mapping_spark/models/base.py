@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from pydantic import Field
 from pyspark.sql import DataFrame
 
 from mapping_spark.config import Section
@@ -22,6 +23,17 @@ from mapping_spark.config import Section
 
 class ModelConfig(Section):
     """Settings of a model: frozen, unknown keys refused."""
+
+
+class RetrievalConfig(ModelConfig):
+    """What a deep model that retrieves may add to its scores."""
+
+    popularity_power: float = Field(0.0, ge=0)
+    """Scores get + popularity_power * ln(share), share = (users who chose the item lately + 1) / (the most of any item + 1). With
+    `info_nce`, and negatives by popularity, 1 turns taste into probability under the popularity of these days (logit
+    adjustment: Menon et al., ICLR 2021)."""
+    popularity_days: int = Field(30, ge=1)
+    """Days of 24 h (UTC) before the date in which users are counted."""
 
 
 class Reach(StrEnum):

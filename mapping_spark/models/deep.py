@@ -7,6 +7,7 @@ task loads the weights once.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,7 +22,8 @@ from pyspark.sql import functions as F
 
 from mapping_spark.errors import ContractError, MissingInput
 from mapping_spark.models.base import DeepModel, DeepVectorModel, PairModel, Vectors
-from mapping_spark.models.vectors import unit_length
+from mapping_spark.models.crowd import recent_share
+from mapping_spark.models.vectors import longer, unit_length
 from mapping_spark.tables.runs import content_hash
 from mapping_spark.training import checkpoint
 from mapping_spark.training import manifest as manifests
@@ -130,7 +132,20 @@ def vectors(spark: SparkSession, trained: Trained, model: DeepVectorModel) -> Ve
     users = histories.mapInArrow(_Users(weights, model), f"user_idx bigint, {_VECTOR}")
     items = chosen.distinct().mapInArrow(_Items(weights, model), f"item_idx bigint, {_VECTOR}")
     likeness = unit_length(items, "item_idx")
+    if model.config.popularity_power:
+        as_of = dt.date.fromisoformat(manifest.as_of)
+        shares = recent_share(_last_choices(data), as_of, model.config.popularity_days, model.config.popularity_power)
+        users, items = longer(users, F.lit(1.0)), longer(items.join(shares, on="item_idx", how="inner"), F.ln("share"))
     return Vectors(users=users, items=items, similar_from=likeness, similar_to=likeness)
+
+
+def _last_choices(data: DataFrame) -> DataFrame:
+    """(user_idx, item_idx, last_at): one row per user and item of a snapshot's rows."""
+    if "ats" not in data.columns:
+        return data.select("user_idx", "item_idx", F.timestamp_seconds("at").alias("last_at"))
+    choices = data.select("user_idx", F.explode(F.arrays_zip("item_idxs", "ats")).alias("choice")).where("choice.item_idxs >= 0")
+    latest = F.timestamp_seconds(F.max("choice.ats")).alias("last_at")
+    return choices.groupBy("user_idx", F.col("choice.item_idxs").alias("item_idx")).agg(latest)
 
 
 @dataclass(frozen=True, slots=True)

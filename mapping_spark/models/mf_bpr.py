@@ -1,4 +1,4 @@
-"""Matrix factorisation learnt by ranking pairs, or by regression on weights."""
+"""Matrix factorisation learnt by ranking, or by regression on weights."""
 
 from __future__ import annotations
 
@@ -6,28 +6,36 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 
-from mapping_spark.models.base import ModelConfig, Reach
+from mapping_spark.models.base import ModelConfig, Reach, RetrievalConfig
 from mapping_spark.training import losses
 from mapping_spark.training.negatives import Negatives, Sampler
 from mapping_spark.training.trainable import Sizes
 
 
-class MfBprConfig(ModelConfig):
+class MfBprConfig(RetrievalConfig):
     """Size and loss."""
 
     dimension: int = Field(64, ge=1)
     """Length of a user's and an item's vector, bias apart."""
-    loss: Literal["bpr", "mse"] = "bpr"
-    """`bpr`: an item chosen above one drawn; `mse`: the pair's weight, 0 for a pair drawn."""
-    n_negatives: int = Field(4, ge=1)
-    """Uniform negatives per pair."""
+    loss: Literal["bpr", "info_nce", "mse"] = "bpr"
+    """`bpr`: an item chosen above each one drawn; `info_nce`: the item chosen among those drawn; `mse`: the pair's weight, 0 for
+    a pair drawn."""
+    negatives: Negatives = Negatives("uniform", 4, "row")
+    """Items drawn for each pair, or for a batch: then its pairs share them, and many cost little."""
     dropout: float = Field(0.0, ge=0, lt=1)
     """Share of a user's factors left out of a step."""
     sparse_gradients: bool = False
     """Send only the rows that a batch touched; for tables of millions of rows."""
+
+    @field_validator("negatives")
+    @classmethod
+    def _of_pairs(cls, negatives: Negatives) -> Negatives:
+        if negatives.per == "position":
+            raise ValueError("negatives per position: a pair has none, draw per row or per batch")
+        return negatives
 
 
 class MfBprModule(nn.Module):
@@ -36,7 +44,7 @@ class MfBprModule(nn.Module):
     def __init__(self, config: MfBprConfig, sizes: Sizes) -> None:
         super().__init__()
         self.config = config
-        self.negatives = Sampler(Negatives("uniform", config.n_negatives, "row"), sizes.n_items)
+        self.negatives = Sampler(config.negatives, sizes.n_items, sizes.item_counts)
         self.users = nn.Embedding(sizes.n_users, config.dimension, sparse=config.sparse_gradients)
         self.items = nn.Embedding(sizes.n_items, config.dimension, sparse=config.sparse_gradients)
         self.item_bias = nn.Embedding(sizes.n_items, 1, sparse=config.sparse_gradients)
@@ -46,14 +54,25 @@ class MfBprModule(nn.Module):
         nn.init.zeros_(self.item_bias.weight)
 
     def loss(self, batch: dict[str, Tensor]) -> losses.Loss:
-        """`batch`: user_idx (B,), item_idx (B,), negatives (B, n), and weight (B,) for `mse`."""
-        items_Bm = torch.cat([batch["item_idx"][:, None], batch["negatives"]], dim=1)
-        user_BD = self.dropout(self.users(batch["user_idx"]))
-        scores_Bm = torch.bmm(self.items(items_Bm), user_BD[:, :, None])[:, :, 0] + self.item_bias(items_Bm)[:, :, 0]
-        positive_B, negative_Bn = scores_Bm[:, 0], losses.without_hits(scores_Bm[:, 1:], batch["negatives"], batch["item_idx"])
-        if self.config.loss == "mse":
-            return losses.mse(positive_B, negative_Bn, batch["weight"])
+        """`batch`: user_idx (B,), item_idx (B,), `negatives` (B, n) or (n,) as declared, and weight (B,) for `mse`."""
+        positive_B, negative_Bn = self._scores(self.dropout(self.users(batch["user_idx"])), batch["item_idx"], batch["negatives"])
+        negative_Bn = losses.without_hits(negative_Bn, batch["negatives"], batch["item_idx"])
+        match self.config.loss:
+            case "mse":
+                return losses.mse(positive_B, negative_Bn, batch["weight"])
+            case "info_nce":
+                return losses.info_nce(positive_B, negative_Bn)
         return losses.bpr(positive_B, negative_Bn)
+
+    def _scores(self, user_BD: Tensor, chosen_B: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor]:
+        """(B,) of the items chosen, (B, n) of those drawn. One look into each table: every look has a whole gradient of its own."""
+        if drawn.dim() == 1:
+            B, items = len(chosen_B), torch.cat([chosen_B, drawn])
+            vectors, bias = self.items(items), self.item_bias(items)[:, 0]
+            return (user_BD * vectors[:B]).sum(dim=1) + bias[:B], torch.addmm(bias[B:], user_BD, vectors[B:].T)
+        items_Bm = torch.cat([chosen_B[:, None], drawn], dim=1)
+        scores_Bm = torch.bmm(self.items(items_Bm), user_BD[:, :, None])[:, :, 0] + self.item_bias(items_Bm)[:, :, 0]
+        return scores_Bm[:, 0], scores_Bm[:, 1:]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mapping_spark.models.base import ModelConfig
+from mapping_spark.models.base import RetrievalConfig
 from mapping_spark.training import losses
 from mapping_spark.training.negatives import Negatives, Sampler
 from mapping_spark.training.trainable import Sizes
@@ -22,14 +22,14 @@ from mapping_spark.training.trainable import Sizes
 PADDING = -1
 
 
-class NextItemConfig(ModelConfig):
+class NextItemConfig(RetrievalConfig):
     """Size and loss of a sequence model."""
 
     dimension: int = Field(64, ge=1)
     """Length of an item's vector and of a user's, bias apart."""
     dropout: float = Field(0.2, ge=0, lt=1)
     """Share of values left out of a step, after the embedding and in each layer."""
-    loss: Literal["softmax", "sampled_softmax", "gbce", "bce", "bpr"] = "softmax"
+    loss: Literal["softmax", "sampled_softmax", "info_nce", "gbce", "bce", "bpr"] = "softmax"
     """`softmax` compares with every item; the others with the negatives drawn."""
     negatives: Negatives = Negatives("uniform", 256, "batch")
     """Drawn for every loss but `softmax`. Per batch they are shared by all its positions: one matrix product."""
@@ -123,6 +123,8 @@ class NextItemModule(nn.Module):
         match self.config.loss:
             case "bce":
                 return losses.bce(positive_T, negative_Tn)
+            case "info_nce":
+                return losses.info_nce(positive_T, negative_Tn)
             case "bpr":
                 return losses.bpr(positive_T, negative_Tn)
             case "gbce":

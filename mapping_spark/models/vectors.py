@@ -32,6 +32,12 @@ def dense(frame: DataFrame, key: str, values: Column) -> DataFrame:
     return frame.select(F.col(key).cast("bigint"), F.lit(None).cast("array<int>").alias(INDICES), values.cast("array<float>").alias(VALUES))
 
 
+def longer(vectors: DataFrame, value: Column) -> DataFrame:
+    """Dense vectors with one more number at their end; other columns are left out."""
+    key = vectors.columns[0]
+    return vectors.select(key, INDICES, F.concat(VALUES, F.array(value.cast("float"))).alias(VALUES))
+
+
 def unit_length(vectors: DataFrame, key: str) -> DataFrame:
     """Each vector divided by its L2 norm; a vector of zeros stays one."""
     unit = F.aggregate(

@@ -55,6 +55,15 @@ def sampled_softmax(positive_T: Tensor, negative_Tn: Tensor, log_q: Tensor) -> L
     return F.softplus(rest - positive_T).sum(), _terms(positive_T)
 
 
+def info_nce(positive_T: Tensor, negative_Tn: Tensor) -> Loss:
+    """Cross-entropy against the negatives as they were drawn: log(e^p + sum_j e^n_j) - p (van den Oord et al., 2018).
+
+    Drawn from q, the best scores are log p(item | case) - log q(item), up to a number per case: taste apart from popularity.
+    Terms: positives.
+    """
+    return F.softplus(torch.logsumexp(negative_Tn, dim=1) - positive_T).sum(), _terms(positive_T)
+
+
 def softmax(scores_TN: Tensor, chosen_T: Tensor) -> Loss:
     """Cross-entropy over all N items. Terms: cases."""
     return F.cross_entropy(scores_TN, chosen_T, reduction="sum"), _terms(chosen_T)

@@ -45,12 +45,11 @@ class Negatives:
     """Exponent of the counts for `popularity` (word2vec: 0.75)."""
 
     def __post_init__(self) -> None:
+        """Raises `ValueError`: where these are settings, it is told with all their other faults."""
         if self.n < 1:
-            raise ConfigError("negatives.n", f"{self.n}", "1 or more", "Draw at least one negative.")
+            raise ValueError(f"n = {self.n}: draw at least one negative")
         if self.kind == "in_batch" and (self.per, self.power) != ("batch", 1.0):
-            raise ConfigError(
-                "negatives", f"in_batch per {self.per}, power {self.power}", "per batch, power 1", "A batch's items are shared."
-            )
+            raise ValueError(f"in_batch per {self.per}, power {self.power}: a batch's items are shared as they are, per batch and power 1")
 
 
 class Sampler:

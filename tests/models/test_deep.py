@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -124,3 +126,19 @@ def test_weights_of_another_snapshot_are_refused(
     Path(moved.weights.folder).symlink_to(each.weights.folder)
     with pytest.raises(ContractError, match="Run train_deep again"):
         deep.vectors(spark, moved, each.model)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", [name for name in DEEP if not hasattr(available()[name], "scores")])
+def test_what_few_choose_lately_sinks_by_the_power_of_its_share(spark: SparkSession, trained: dict[str, Trained], name: str) -> None:
+    """25 even users and 23 odd ones chose, within the days (histories are dated 1970); the withheld pair makes item 14 one of 24."""
+    settings = {"popularity_power": 2, "popularity_days": 30_000}
+    settled: Any = available()[name](available()[name].Config.model_validate(settings), seed=7)
+    leaning = replace(trained[name], model=settled)
+    Path(leaning.weights.folder).symlink_to(trained[name].weights.folder)
+    plain, found = (deep.vectors(spark, each, each.model) for each in (trained[name], leaning))  # type: ignore[arg-type]
+    assert {row["values"][-1] for row in found.users.collect()} == {1.0}
+    before = {row.item_idx: row["values"] for row in plain.items.collect()}
+    for row in found.items.collect():
+        share = 1.0 if row.item_idx % 2 == 0 else 24 / 26
+        share = 25 / 26 if row.item_idx == WITHHELD[1] else share
+        assert row["values"] == pytest.approx([*before[row.item_idx], 2 * math.log(share)], abs=1e-6)

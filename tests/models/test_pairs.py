@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from mapping_spark.models.mf_bpr import MfBpr, MfBprConfig
 from mapping_spark.models.ncf import Ncf, NcfConfig
-from mapping_spark.training.negatives import DrawKey
+from mapping_spark.training.negatives import DrawKey, Negatives
 from mapping_spark.training.trainable import Sizes
 
 from .checkerboard import ITEMS, PAIRS, USERS
 
-SIZES = Sizes(n_users=50, n_items=len(ITEMS))
 PAIR = torch.tensor(PAIRS)
+SIZES = Sizes(n_users=50, n_items=len(ITEMS), item_counts=PAIR[:, 1].bincount())
 N_CHOSEN = Counter(user for user, _ in PAIRS)
 
 
@@ -39,9 +39,10 @@ def accuracy(scores_UN: Tensor) -> float:
     return sum(right) / len(right)
 
 
-@pytest.mark.parametrize("loss", ["bpr", "mse"])
-def test_mf_learns_the_checkerboard(loss: str) -> None:
-    model = MfBpr(MfBprConfig(dimension=4, loss=loss), seed=7)
+@pytest.mark.parametrize("negatives", [Negatives("uniform", 4, "row"), Negatives("popularity", 16, "batch")], ids=lambda n: n.per)
+@pytest.mark.parametrize("loss", ["bpr", "info_nce", "mse"])
+def test_mf_learns_the_checkerboard(loss: str, negatives: Negatives) -> None:
+    model = MfBpr(MfBprConfig(dimension=4, loss=loss, negatives=negatives), seed=7)
     module = trained(model.module(SIZES), 100)
     users = model.user_vectors(module, {"user_idx": torch.tensor(USERS)})  # type: ignore[arg-type]
     assert accuracy(users @ model.item_vectors(module).T) == 1.0  # type: ignore[arg-type]
@@ -85,6 +86,21 @@ def test_the_seed_decides_the_weights() -> None:
     first, again, other = (Ncf(NcfConfig(), seed).module(SIZES).users.weight for seed in (7, 7, 8))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
+
+
+def test_shared_negatives_score_as_their_own_would() -> None:
+    module = MfBpr(MfBprConfig(negatives=Negatives("uniform", 2, "batch")), seed=7).module(SIZES)
+    nn.init.normal_(module.item_bias.weight)
+    batch = {"user_idx": torch.tensor([1, 2, 3]), "item_idx": torch.tensor([4, 5, 6])}
+    shared, own = torch.tensor([6, 7]), torch.tensor([[6, 7]] * 3)
+    losses = [module.loss(batch | {"negatives": drawn}) for drawn in (shared, own)]
+    assert losses[0][0].item() == pytest.approx(losses[1][0].item(), rel=1e-6)
+    assert [int(terms) for _, terms in losses] == [5, 5]  # 3 x 2, but for the third pair's own item
+
+
+def test_pairs_have_no_positions() -> None:
+    with pytest.raises(ValidationError, match="per position"):
+        MfBprConfig(negatives=Negatives("uniform", 2, "position"))
 
 
 def test_ncf_without_a_part_is_refused() -> None:

@@ -35,6 +35,12 @@ def test_bpr() -> None:
     assert terms == 3
 
 
+def test_info_nce() -> None:
+    total, terms = losses.info_nce(P, N)
+    assert total.item() == pytest.approx(log(exp(1) + exp(0.5) + exp(3)) - 1 + log(exp(-2) + exp(-1)) + 2)
+    assert terms == 2
+
+
 def test_gbce() -> None:
     total, terms = losses.gbce(P[:1], N[:1], n_items=5, calibration=0.75)
     a = 2 / 4

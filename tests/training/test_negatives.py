@@ -55,9 +55,9 @@ def test_in_batch_draws_what_the_batch_holds_as_often_as_it_does() -> None:
 
 
 def test_refusals_name_the_fault() -> None:
-    with pytest.raises(ConfigError, match="negatives.n: 0"):
+    with pytest.raises(ValueError, match="n = 0: draw at least one"):
         Negatives(n=0)
     with pytest.raises(ConfigError, match="no counts"):
         Sampler(Negatives("popularity"), 4)
-    with pytest.raises(ConfigError, match="in_batch per row"):
+    with pytest.raises(ValueError, match="in_batch per row"):
         Negatives("in_batch")
