@@ -8,7 +8,6 @@ go through Spark tasks; the driver sees counts and the facts of the manifest.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -27,7 +26,7 @@ from mapping_spark.errors import ConfigError
 from mapping_spark.features import interactions as interactions_room
 from mapping_spark.features.interactions import InteractionsConfig, is_choice
 from mapping_spark.tables.frames import small
-from mapping_spark.tables.runs import content_hash
+from mapping_spark.tables.runs import content_hash, source_hash
 from mapping_spark.training import manifest as manifests
 from mapping_spark.training.manifest import COLUMNS, DataFile, Manifest, Shape
 
@@ -93,11 +92,7 @@ class Content:
 @cache
 def features_code() -> str:
     """A hash of the code that makes features and files: equal code makes equal rows."""
-    files = sorted(Path(interactions_room.__file__).parent.glob("*.py"))
-    digest = hashlib.sha256()
-    for path in (*files, Path(manifests.__file__)):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:16]
+    return source_hash([*Path(interactions_room.__file__).parent.glob("*.py"), Path(manifests.__file__)])
 
 
 def interaction_rows(interactions: DataFrame) -> DataFrame:

@@ -8,9 +8,12 @@ task loads the weights once.
 from __future__ import annotations
 
 import datetime as dt
+import inspect
 import json
+import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +27,14 @@ from mapping_spark.errors import ContractError, MissingInput
 from mapping_spark.models.base import DeepModel, DeepVectorModel, PairModel, Vectors
 from mapping_spark.models.crowd import recent_share
 from mapping_spark.models.vectors import longer, unit_length
-from mapping_spark.tables.runs import content_hash
+from mapping_spark.tables.runs import content_hash, source_hash
 from mapping_spark.training import checkpoint
 from mapping_spark.training import manifest as manifests
 from mapping_spark.training.launch import in_one_process, on_horovod
+from mapping_spark.training.progress import log
 from mapping_spark.training.run import WEIGHTS, Training
 from mapping_spark.training.settings import TrainingConfig
+from mapping_spark.training.tensorboard import TensorBoard
 from mapping_spark.training.trainable import Sizes
 
 _VECTOR = "indices array<int>, values array<float>"  # the shape of Vectors, no declared table
@@ -83,10 +88,10 @@ class Trained:
 
     @property
     def training_id(self) -> str:
-        """Equal ids mean equal weights."""
-        settings = json.dumps(self.model.config.model_dump(mode="json"), sort_keys=True)
+        """Equal ids mean equal weights: model, settings, seed, snapshot and the code that trains."""
+        of_model = [self.model.name, json.dumps(self.model.config.model_dump(mode="json"), sort_keys=True), self.model.seed]
         return content_hash(
-            [self.model.name, settings, self.model.seed, self.config.identity, self.config.epochs, Path(self.snapshot).name]
+            [*of_model, self.config.identity, self.config.epochs, Path(self.snapshot).name, training_code(type(self.model))]
         )
 
     @property
@@ -96,7 +101,18 @@ class Trained:
 
     def training(self) -> Training:
         """What every rank runs."""
-        return Training(self.snapshot, self.model.module, self.config, self.weights.folder)
+        folder = self.weights.folder
+        report = TensorBoard(f"{folder}/tensorboard") if self.config.tensorboard else log
+        return Training(self.snapshot, self.model.module, self.config, folder, report)
+
+
+@cache
+def training_code(model: type[DeepModel]) -> str:
+    """A hash of the code of `training/`, of the model's file and of the files of the classes it builds on."""
+    names = vars(sys.modules[model.__module__]).values()
+    classes = {kind for kind in names if inspect.isclass(kind) and kind.__module__.startswith("mapping_spark.models.")}
+    room = Path(manifests.__file__).parent.glob("*.py")
+    return source_hash({*room, *(Path(inspect.getfile(kind)) for kind in classes)})
 
 
 def train(spark: SparkSession, trained: Trained) -> None:

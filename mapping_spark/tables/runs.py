@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,21 @@ from mapping_spark.tables.frames import rows
 from mapping_spark.tables.ops import JOB_RUNS
 from mapping_spark.tables.store import Store
 
+_PACKAGE = Path(mapping_spark.__file__).parent
+
 
 @cache
 def code_version() -> str:
     """The package's version and a hash of its source: equal versions compute equal tables."""
-    package = Path(mapping_spark.__file__).parent
+    return f"{mapping_spark.__version__}+{source_hash(_PACKAGE.rglob('*.py'))}"
+
+
+def source_hash(files: Iterable[Path]) -> str:
+    """A short hash of some of the package's files and their places in it: equal code makes equal results."""
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        digest.update(str(path.relative_to(package)).encode() + b"\0" + path.read_bytes())
-    return f"{mapping_spark.__version__}+{digest.hexdigest()[:12]}"
+    for path in sorted(files):
+        digest.update(str(path.relative_to(_PACKAGE)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def content_hash(value: Any) -> str:

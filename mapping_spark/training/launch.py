@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ from mapping_spark.training.collective import Collective, Horovod, One, RankLost
 
 Work = Callable[[Collective], Any]
 _PACKAGES = ("torch", "horovod", "petastorm", "pyarrow", "numpy", "safetensors")
+_SECONDS_AFTER_A_FAULT = 3
+"""What the other ranks have to end by themselves and to tell why."""
 _FAULT = "mapping_spark.training fault "
 """Begins the line by which a rank tells the driver why it stops."""
 
@@ -43,15 +46,21 @@ def on_horovod(spark: SparkSession, work: Work, ranks: int, answer_seconds: int)
     `TrainingFault` (or the fault of the rank) with the first cause where a rank stopped.
     """
     import horovod.spark
+    from horovod.spark.driver import job_id
 
     check_executors(spark, ranks)
-    heard = _Heard(sys.stdout)
+    group = f"horovod.spark.run.{job_id.next_job_id() + 1}"  # as `run` will name its Spark jobs
+    # Horovod waits for every rank to end by itself, which one that stands still never does.
+    end = threading.Timer(_SECONDS_AFTER_A_FAULT, spark.sparkContext.cancelJobGroup, [group])
+    heard = _Heard(sys.stdout, at_fault=end.start)
     try:
         results = horovod.spark.run(
             _HorovodRank(work, answer_seconds), num_proc=ranks, use_gloo=True, verbose=0, stdout=heard, stderr=heard, env=_environment()
         )
     except Exception as fault:
         raise heard.cause(" ".join(str(fault).split())) from fault
+    finally:
+        end.cancel()
     return list(results)
 
 
@@ -114,14 +123,21 @@ class _Heard:
     """What the ranks wrote: passed on (on a terminal, of a log line its message), but for the lines that tell why they stop."""
 
     out: TextIO
+    at_fault: Callable[[], object] = bool
+    """Called when the first rank tells a fault."""
     told: list[dict[str, Any]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def write(self, text: str) -> int:
         """Called by the threads that listen to the ranks."""
         for line in text.splitlines(keepends=True):
             fault = re.search(re.escape(_FAULT) + r"(\{.*\})", line)
             if fault:
-                self.told.append(json.loads(fault.group(1)))
+                with self.lock:
+                    self.told.append(json.loads(fault.group(1)))
+                    is_first = len(self.told) == 1
+                if is_first:
+                    self.at_fault()
             else:
                 logged = re.search(r'\{"at": .*"message": .*\}', line) if self.out.isatty() else None
                 self.out.write(f"{json.loads(logged.group())['message']}\n" if logged else line)

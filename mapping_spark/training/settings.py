@@ -8,7 +8,18 @@ from pydantic import Field, model_validator
 
 from mapping_spark.config import Section
 
-_OPERATIONAL = {"ranks", "epochs", "accumulation", "checkpoint_steps", "keep_checkpoints", "reader_threads", "answer_seconds", "memory_gb"}
+_OPERATIONAL = {
+    "ranks",
+    "epochs",
+    "accumulation",
+    "checkpoint_steps",
+    "keep_checkpoints",
+    "reader_threads",
+    "tensorboard",
+    "answer_seconds",
+    "memory_gb",
+}
+"""Settings that leave the course of a training as it is."""
 
 
 class TrainingConfig(Section):
@@ -56,6 +67,8 @@ class TrainingConfig(Section):
     reader_threads: int = Field(2, ge=1)
     """Threads of a rank that read files."""
 
+    tensorboard: bool = False
+    """Write the epochs as TensorBoard files too, under `tensorboard` beside the weights."""
     answer_seconds: int = Field(40, ge=2, le=50)
     """Longest silence of a rank before the others give up, also while rank 0 writes a checkpoint."""
     memory_gb: float = Field(4.0, gt=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pyspark.sql import SparkSession
 
 from mapping_spark.errors import TrainingFault
 from mapping_spark.training import launch
+from mapping_spark.training.collective import RankLost
 from mapping_spark.training.run import Training
 from mapping_spark.training.settings import TrainingConfig
 from tests.training.proofs import Make
@@ -39,6 +41,14 @@ def training(folder: Path, name: str, **accident: Any) -> Training:
 def test_the_driver_hears_the_first_cause(spark: SparkSession, folder: Path) -> None:
     with pytest.raises(TrainingFault, match="step 2, learning rate 0.001: the loss of rank 1 is no finite number"):
         launch.on_horovod(spark, training(folder, "nan", accident="nan", at_loss=3), 2, 20)
+
+
+@CANCELLED
+def test_a_rank_that_stands_still_ends_the_job(spark: SparkSession, folder: Path) -> None:
+    began = time.monotonic()
+    with pytest.raises(RankLost, match="nothing within 4 s|timed out|Another rank"):
+        launch.on_horovod(spark, training(folder, "stopped", accident="SIGSTOP", at_loss=3), 2, 4)
+    assert time.monotonic() - began < 60
 
 
 def test_torch_distributed_ranks_on_spark(spark: SparkSession, folder: Path) -> None:

@@ -61,11 +61,17 @@ def alone(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("backend", ["horovod", "torch"])
-def test_two_ranks_with_half_the_batch_equal_one_with_the_whole(alone: Path, backend: Backend) -> None:
-    trained = Trains(tuple(training(alone, kind, TWO, f"{backend}-{kind}") for kind in KINDS))
-    first, second = start(backend, 2, alone / f"told-{backend}", trained).end()
-    for kind, one, other in zip(KINDS, first, second, strict=True):
+@pytest.fixture(scope="module", params=["horovod", "torch"])
+def pair(request: pytest.FixtureRequest, folder: Path) -> tuple[Backend, list[list[Any]]]:
+    """Each kind trained by two ranks, and what the ranks told."""
+    backend: Backend = request.param
+    trained = Trains(tuple(training(folder, kind, TWO, f"{backend}-{kind}") for kind in KINDS))
+    return backend, start(backend, 2, folder / f"told-{backend}", trained).end()
+
+
+def test_two_ranks_with_half_the_batch_equal_one_with_the_whole(alone: Path, pair: tuple[Backend, list[list[Any]]]) -> None:
+    backend, told = pair
+    for kind, one, other in zip(KINDS, *told, strict=True):
         assert largest_difference(alone / f"one-{kind}", alone / f"{backend}-{kind}") < 1e-5, kind
         assert one["best"] == other["best"]
 
@@ -80,15 +86,15 @@ def test_killed_at_any_step_one_rank_resumes_to_the_same_bits(alone: Path) -> No
         assert largest_difference(alone / f"one-{kind}", alone / f"killed-{kind}") == 0, (kind, step)
 
 
-@pytest.mark.parametrize("backend", ["horovod", "torch"])
-def test_a_killed_rank_ends_the_other_which_resumes(alone: Path, backend: Backend) -> None:
-    killed = training(alone, "dense", TWO, f"killed-{backend}", accident="SIGKILL", at_loss=random.randint(1, STEPS))
-    survivor, nothing = start(backend, 2, alone / f"told-killed-{backend}", Trains((killed,))).end()
+def test_a_killed_rank_ends_the_other_and_both_resume_to_the_same_weights(folder: Path, pair: tuple[Backend, list[list[Any]]]) -> None:
+    backend, _ = pair
+    killed = training(folder, "dense", TWO, f"killed-{backend}", accident="SIGKILL", at_loss=random.randint(1, STEPS))
+    survivor, nothing = start(backend, 2, folder / f"told-killed-{backend}", Trains((killed,))).end()
     assert (survivor["fault"], nothing) == ("RankLost", None)
     assert "Another rank died or hangs" in survivor["text"]
-    resumed = training(alone, "dense", TWO, f"killed-{backend}")
-    start(backend, 2, alone / f"told-resumed-{backend}", Trains((resumed,))).end()
-    assert largest_difference(alone / "one-dense", alone / f"killed-{backend}") < 1e-5
+    resumed = training(folder, "dense", TWO, f"killed-{backend}")
+    start(backend, 2, folder / f"told-resumed-{backend}", Trains((resumed,))).end()
+    assert largest_difference(folder / f"{backend}-dense", folder / f"killed-{backend}") < 1e-6
 
 
 @pytest.mark.parametrize(("backend", "accident"), [("horovod", "SIGSTOP"), ("horovod", "sleep"), ("torch", "SIGSTOP")])
