@@ -105,7 +105,7 @@ def write(folder: Path) -> Path:
             "hybrid": {"history_from": [0], "weights": {"repeat": [2.0], "item_knn": [1.0]}},
         },
         "recommend": {"k": 3, "min_users_shown": 1},
-        "snapshot": {"rows_per_group": 1},
+        "snapshot": {"pairs_per_group": 1, "windows_per_group": 1},
         "training": {"ranks": 2, "epochs": 2, "batch_size": 4},
         "evaluation": {"ks": [1, 3], "n_replicates": 20},
         "spark": {"spark.master": "local[2]", "spark.sql.shuffle.partitions": 2, "spark.databricks.delta.snapshotPartitions": 1},

@@ -49,8 +49,10 @@ class SnapshotConfig(Section):
     """Events by which the windows of a long history are apart, counted back from its end."""
     merge_repeats: bool = False
     """Whether an item that directly follows itself is one choice, dated by the first of them."""
-    rows_per_group: int = Field(16_384, ge=1)
-    """Rows of a file and its one row group."""
+    pairs_per_group: int = Field(16_384, ge=1)
+    """Rows of a file of interactions and its one row group."""
+    windows_per_group: int = Field(2_048, ge=1)
+    """Rows of a file of sequences and its one row group."""
     largest_world: int = Field(2, ge=1)
     """Most ranks that will read a snapshot; each needs 8 row groups."""
     keep_days: int = Field(30, ge=0)
@@ -78,6 +80,11 @@ class Content:
             "interactions": self.interactions.model_dump(mode="json"),
             "snapshot": self.config.model_dump(mode="json", exclude={"keep_days", "largest_world"}),
         }
+
+    @property
+    def rows_per_group(self) -> int:
+        """Rows of a file of its shape."""
+        return self.config.pairs_per_group if self.shape == "interactions" else self.config.windows_per_group
 
     @property
     def key(self) -> str:
@@ -169,21 +176,20 @@ def _is_finished(folder: str) -> bool:
 
 
 def _write(rows: DataFrame, content: Content, folder: str, now: dt.datetime) -> Manifest:
-    config = content.config
     kept = rows.persist(StorageLevel.DISK_ONLY)  # counted, numbered and written: computed once
     try:
-        n_groups = _groups(kept.count(), config)
-        grouped = numbered(kept).withColumn("group", F.expr(f"row div {config.rows_per_group}"))
+        n_groups = _groups(kept.count(), content)
+        grouped = numbered(kept).withColumn("group", F.expr(f"row div {content.rows_per_group}"))
         laid = grouped.select("group", *COLUMNS[content.shape]).repartition(n_groups, "group").sortWithinPartitions("group", "row")
         output = laid.write.mode("overwrite").partitionBy("group")
         # Twice the bytes of a group: Parquet then never splits it.
-        output.option("parquet.block.size", 2 * config.rows_per_group * _row_bytes(content) + 2**24).parquet(f"{folder}/{_DATA}")
+        output.option("parquet.block.size", 2 * content.rows_per_group * _row_bytes(content) + 2**24).parquet(f"{folder}/{_DATA}")
     finally:
         kept.unpersist()
     return manifests.of_files(
         _files(rows, content.shape, folder),
         shape=content.shape,
-        rows_per_group=config.rows_per_group,
+        rows_per_group=content.rows_per_group,
         n_users=content.n_users,
         n_items=content.n_items,
         length=_length(content),
@@ -194,13 +200,15 @@ def _write(rows: DataFrame, content: Content, folder: str, now: dt.datetime) -> 
     )
 
 
-def _groups(n_rows: int, config: SnapshotConfig) -> int:
-    n_groups, needed = -(-n_rows // config.rows_per_group), GROUPS_PER_RANK * config.largest_world
+def _groups(n_rows: int, content: Content) -> int:
+    largest_world, setting = content.config.largest_world, "pairs" if content.shape == "interactions" else "windows"
+    n_groups, needed = -(-n_rows // content.rows_per_group), GROUPS_PER_RANK * largest_world
     if n_groups < needed:
         fit = n_rows // needed
-        fix = f"Set snapshot.rows_per_group to {fit:,} or less." if fit else f"Train on fewer ranks: {n_rows:,} rows cannot feed them."
-        found = f"{n_rows:,} rows in groups of {config.rows_per_group:,} make {n_groups:,} row groups"
-        raise ConfigError("snapshot", found, f"at least {needed:,}, {GROUPS_PER_RANK} for each of {config.largest_world} ranks", fix)
+        too_few = f"Train on fewer ranks (snapshot.largest_world): {n_rows:,} rows cannot feed them."
+        fix = f"Set snapshot.{setting}_per_group to {fit:,} or less." if fit else too_few
+        found = f"{n_rows:,} {setting} in groups of {content.rows_per_group:,} make {n_groups:,} row groups"
+        raise ConfigError("snapshot", found, f"at least {needed:,}, {GROUPS_PER_RANK} for each of {largest_world} ranks", fix)
     return n_groups
 
 

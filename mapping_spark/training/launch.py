@@ -12,22 +12,19 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, TextIO
 
-import pyarrow as pa
 import torch
 from pyspark.sql import SparkSession
 
 from mapping_spark import logs
-from mapping_spark.errors import EnvironmentFault, MappingSparkError, TrainingFault
-from mapping_spark.tables.runs import code_version
+from mapping_spark.errors import MappingSparkError, TrainingFault
 from mapping_spark.training.collective import Collective, Horovod, One, RankLost, TorchDistributed
+from mapping_spark.training.executors import check_executors
 
 Work = Callable[[Collective], Any]
-_PACKAGES = ("torch", "horovod", "petastorm", "pyarrow", "numpy", "safetensors")
 _SECONDS_AFTER_A_FAULT = 3
 """What the other ranks have to end by themselves and to tell why."""
 _FAULT = "mapping_spark.training fault "
@@ -172,36 +169,3 @@ def _all_kinds(kind: type[MappingSparkError]) -> Iterator[type[MappingSparkError
 def _environment() -> dict[str, str]:
     """The ranks' environment: this process's, which `horovod.spark.run` would else leave to the executors."""
     return {name: value for name, value in os.environ.items() if name in ("PYTHONPATH", "PATH", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")}
-
-
-def check_executors(spark: SparkSession, ranks: int, without: tuple[str, ...] = ()) -> None:
-    """Compare Python, packages and this project's code between driver and executors. Raises `EnvironmentFault` naming both."""
-    expected = _versions()
-    tasks = spark.range(0, ranks, 1, ranks).mapInArrow(_facts, "host string, name string, version string")
-    different = sorted(
-        {
-            f"{row.host}: {row.name} {row.version}, driver {expected[row.name]}"
-            for row in tasks.collect()  # a few rows per rank
-            if row.version != expected[row.name] and row.name not in without
-        }
-    )
-    if different:
-        fix = "Install this project's environment on every worker (make setup) and point PYSPARK_PYTHON to it."
-        raise EnvironmentFault("the executors", "; ".join(different), "what the driver has", fix)
-
-
-def _facts(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    host = os.uname().nodename
-    for _ in batches:
-        rows = [{"host": host, "name": name, "version": found} for name, found in _versions().items()]
-        yield pa.RecordBatch.from_pylist(rows)
-
-
-def _versions() -> dict[str, str]:
-    found = {"Python": ".".join(map(str, sys.version_info[:3])), "mapping_spark": code_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "missing"
-    return found

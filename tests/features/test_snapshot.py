@@ -27,7 +27,7 @@ MIDNIGHT = int(dt.datetime(2017, 11, 1, tzinfo=dt.UTC).timestamp())
 
 
 def content(shape: manifests.Shape = "sequences", versions: int = 1, **config: Any) -> Content:
-    chosen = SnapshotConfig(**{"length": 3, "stride": 2, "rows_per_group": 1, "largest_world": 1} | config)
+    chosen = SnapshotConfig(**{"length": 3, "stride": 2, "pairs_per_group": 1, "windows_per_group": 1, "largest_world": 1} | config)
     sizes = dict(n_users=2, n_items=10)
     return Content(
         shape=shape, as_of=AS_OF, versions={"silver.events": versions}, interactions=InteractionsConfig(), config=chosen, **sizes
@@ -90,7 +90,7 @@ def test_rows_are_numbered_alike_however_they_are_spread(spark: SparkSession) ->
 
 
 def test_a_snapshot_is_written_once_and_feeds_ranks(spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    of = content("interactions", rows_per_group=2)
+    of = content("interactions", pairs_per_group=2)
     folder = ensure(pairs(spark, 17), of, str(tmp_path), NOW)
     manifest = manifests.read(folder)
     manifests.verify(folder, manifest)
@@ -115,9 +115,9 @@ def test_equal_contents_have_one_key_and_each_difference_another(monkeypatch: py
 
 def test_too_few_row_groups_are_refused_with_numbers(spark: SparkSession, tmp_path: Path) -> None:
     with pytest.raises(
-        ConfigError, match=r"20 rows in groups of 2 make 10 row groups; expected at least 16, 8 for each of 2 ranks.*to 1 or less"
+        ConfigError, match=r"20 pairs in groups of 2 make 10 row groups; expected at least 16, 8 for each of 2 ranks.*to 1 or less"
     ):
-        ensure(pairs(spark, 20), content("interactions", rows_per_group=2, largest_world=2), str(tmp_path), NOW)
+        ensure(pairs(spark, 20), content("interactions", pairs_per_group=2, largest_world=2), str(tmp_path), NOW)
     assert not (tmp_path / "snapshots").exists()
 
 

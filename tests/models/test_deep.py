@@ -28,10 +28,7 @@ from .checkerboard import AS_OF, ITEMS, PAIRS, UNSOLD, USERS, WITHHELD, training
 
 DEEP = [name for name, model in available().items() if hasattr(model, "module")]
 LENGTH = len(ITEMS) // 2
-LAYOUT = {
-    "interactions": SnapshotConfig(length=LENGTH, rows_per_group=len(PAIRS) // 8, largest_world=1),
-    "sequences": SnapshotConfig(length=LENGTH, rows_per_group=len(USERS) // 8, largest_world=1),
-}
+LAYOUT = SnapshotConfig(length=LENGTH, pairs_per_group=len(PAIRS) // 8, windows_per_group=len(USERS) // 8, largest_world=1)
 NOW = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
 CONFIG = TrainingConfig(ranks=1, epochs=30, batch_size=24, learning_rate=0.01)
 
@@ -62,7 +59,7 @@ def trained(spark: SparkSession, market: TrainingData, tmp_path_factory: pytest.
     sizes = (max(USERS) + 1, UNSOLD + 1)
     rows = {"interactions": interaction_rows(market.interactions), "sequences": histories(spark)}
     folders = {
-        shape: ensure(frame, Content(shape, AS_OF, {}, *sizes, InteractionsConfig(), LAYOUT[shape]), root, NOW)  # type: ignore[arg-type]
+        shape: ensure(frame, Content(shape, AS_OF, {}, *sizes, InteractionsConfig(), LAYOUT), root, NOW)  # type: ignore[arg-type]
         for shape, frame in rows.items()
     }
     found = {name: Trained(model(name), root, folders[model(name).shape], CONFIG) for name in DEEP}
@@ -117,7 +114,7 @@ def test_weights_of_another_snapshot_are_refused(
     spark: SparkSession, trained: dict[str, Trained], name: str, tmp_path: Path, market: TrainingData
 ) -> None:
     each = trained[name]
-    layout = LAYOUT[each.model.shape].model_copy(update={"rows_per_group": LAYOUT[each.model.shape].rows_per_group - 1})
+    layout = SnapshotConfig(length=LENGTH, pairs_per_group=len(PAIRS) // 9, windows_per_group=len(USERS) // 9, largest_world=1)
     rows = interaction_rows(market.interactions) if each.model.shape == "interactions" else histories(spark)
     content = Content(each.model.shape, AS_OF, {}, max(USERS) + 1, UNSOLD + 1, InteractionsConfig(), layout)  # type: ignore[arg-type]
     other = ensure(rows, content, str(tmp_path), NOW)
