@@ -99,7 +99,7 @@ RUNS: dict[str, Run] = {
         load=ml_1m_sequences,
         model=SasRec,
         settings=SasRecConfig(dimension=64, heads=2, dropout=0.2, **SHARED),
-        training=training(epochs=16, batch_size=32, learning_rate=2e-3),
+        training=training(epochs=24, batch_size=32, learning_rate=2e-3),
         budget_seconds=2_000,
         published={
             "full rank": "SASRec .2392/.1259, gSASRec .3003/.1726 (gSASRec-pytorch)",
@@ -109,7 +109,6 @@ RUNS: dict[str, Run] = {
         length=200,
         stride=200,
         measure_every=4,
-        refit=True,
     ),
     "ml-1m/lstm": Run(
         load=ml_1m_sequences,

@@ -3,9 +3,9 @@
     make demo && make tune
 
 Everything runs through the project's own code on silver.events of the demo's warehouse: fit on business days before 2017-11-01, judge by
-November. Half-life by `repeat` on all items, then its other setting, then `als`, `item_knn` and `popularity` on new items, then the
-hybrid: one weight per model for everyone, and another for a bucket of history lengths only where it is better by more than one standard
-error of the paired difference.
+November. Half-life by `repeat` on all items, then its other setting, then `als`, `item_knn`, `popularity` and `mf_bpr` (trained as
+conf/base.yml says) on new items, then the hybrid: one weight per model for everyone, and another for a bucket of history lengths only
+where it is better by more than one standard error of the paired difference.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import datetime as dt
 import json
 import math
 import platform
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from functools import reduce
@@ -28,7 +29,9 @@ from mapping_spark.evaluation.evaluate import user_metrics
 from mapping_spark.evaluation.splits import ALL_ITEMS, NEW_ITEMS, relevant_items
 from mapping_spark.features.interactions import build_interactions, future_interactions
 from mapping_spark.features.item_text import item_text
-from mapping_spark.models.base import FusionModel, TrainingData, VectorModel
+from mapping_spark.features.snapshot import Content, ensure, interaction_rows
+from mapping_spark.models.base import DeepVectorModel, FusionModel, TrainingData, VectorModel, Vectors
+from mapping_spark.models.deep import Trained, train, vectors
 from mapping_spark.models.registry import build, parse_configs
 from mapping_spark.pipeline import open_environment
 from mapping_spark.recommend.retrieve import Request, retrieve, seen
@@ -38,6 +41,12 @@ from mapping_spark.tables.silver import EVENTS, ITEM_IDS, ITEMS, USER_IDS
 RESULTS = Path(__file__).resolve().parent / "results" / "tune.json"
 AS_OF, UNTIL, K = dt.date(2017, 11, 1), dt.date(2017, 12, 1), 10
 HALF_LIVES = (60.0, 90.0, 105.0, 120.0)
+TASTE: dict[str, Any] = {
+    "loss": "info_nce",
+    "negatives": {"kind": "popularity", "n": 512, "per": "batch"},
+    "dropout": 0.3,
+    "sparse_gradients": True,
+}
 GRIDS: dict[str, list[dict[str, Any]]] = {
     "repeat": [{"popularity_power": power} for power in (0.0, 0.02, 0.05, 0.1)],
     "als": [
@@ -51,10 +60,15 @@ GRIDS: dict[str, list[dict[str, Any]]] = {
     ],
     "item_knn": [{"shrinkage": 5.0}, {"shrinkage": 20.0}],
     "popularity": [{"window_days": 30}, {"window_days": 60}],
+    "mf_bpr": [
+        {"dropout": 0.3, "sparse_gradients": True},
+        TASTE | {"popularity_power": 0.75},
+        TASTE | {"popularity_power": 1.0},
+    ],
 }
 BUCKETS = (0, 50, 201)
-MEMBERS = ("popularity", "als", "item_knn", "repeat")
-FLAT = [(pop, 1.0, knn) for pop in (0.25, 0.5, 1.0) for knn in (0.25, 0.5, 1.0)]
+MEMBERS = ("popularity", "als", "item_knn", "mf_bpr", "repeat")
+FLAT = [(pop, 1.0, knn, mf) for pop in (0.25, 0.5) for knn in (0.5, 1.0) for mf in (0.0, 0.5, 1.0, 1.5)]
 REPEAT_WEIGHTS = (30.0, 60.0, 120.0)
 
 
@@ -66,6 +80,7 @@ class November:
         read = self.store.read
         self.events, self.ids = read(EVENTS), (read(USER_IDS), read(ITEM_IDS))
         self.texts = item_text(read(ITEMS), read(ITEM_IDS)).cache()
+        self.folder = Path(tempfile.mkdtemp(prefix="tune-"))
         self.trials: list[dict[str, Any]] = []
 
     def at(self, half_life: float) -> None:
@@ -74,15 +89,29 @@ class November:
         self.interactions = build_interactions(self.events, *self.ids, as_of=AS_OF, config=config).localCheckpoint()
         future = future_interactions(self.events, *self.ids, as_of=AS_OF, until=UNTIL, config=config)
         self.relevant = relevant_items(future, self.interactions).localCheckpoint()
+        self.content = Content(
+            "interactions", AS_OF, {}, self.ids[0].count(), self.ids[1].count(), interactions=config, config=self.settings.snapshot
+        )
 
     def lists(self, name: str, settings: Mapping[str, Any], protocol: str, depth: int = K) -> DataFrame:
         """Fit a model and search its lists."""
-        model = build(name, parse_configs({name: settings})[name], self.settings.seed)
-        if not isinstance(model, VectorModel):
-            raise TypeError(f"{name} does not retrieve")
         exclude = seen(self.interactions) if protocol == NEW_ITEMS else None
         request = Request(k=depth, exclude=exclude, grid=self.settings.recommend.blocks.grid(2_500, 70_000))
-        return retrieve(model.fit(TrainingData(self.interactions, self.texts, AS_OF)), request).localCheckpoint()
+        return retrieve(self.vectors(name, settings), request).localCheckpoint()
+
+    def vectors(self, name: str, settings: Mapping[str, Any]) -> Vectors:
+        """Fit a model; a deep one is trained on two ranks, unless its weights are there."""
+        model = build(name, parse_configs({name: settings})[name], self.settings.seed)
+        if isinstance(model, DeepVectorModel):
+            training = self.settings.training.model_copy(update={"seed": model.seed})
+            snapshot = ensure(interaction_rows(self.interactions), self.content, str(self.folder), dt.datetime.now(dt.UTC))
+            trained = Trained(model, str(self.folder), snapshot, training)
+            if not trained.weights.is_there:
+                train(self.store.spark, trained)
+            return vectors(self.store.spark, trained, model)
+        if isinstance(model, VectorModel):
+            return model.fit(TrainingData(self.interactions, self.texts, AS_OF))
+        raise TypeError(f"{name} does not retrieve")
 
     def per_user(self, lists: DataFrame, protocol: str) -> DataFrame:
         """(user_idx, ndcg) of users with something relevant."""
@@ -141,8 +170,8 @@ def all_lists(november: November, chosen: Mapping[str, Mapping[str, Any]], proto
 
 def candidates() -> Iterator[dict[str, float]]:
     """Weights of the members on new items."""
-    for pop, als, knn in FLAT:
-        yield {"popularity": pop, "als": als, "item_knn": knn}
+    for pop, als, knn, mf in FLAT:
+        yield {"popularity": pop, "als": als, "item_knn": knn, "mf_bpr": mf}
 
 
 def choose_weights(november: November, lists: DataFrame) -> list[dict[str, float]]:
