@@ -3,8 +3,7 @@
     PYTHONPATH=. .venv/bin/python benchmarks/deep.py --only beauty/sasrec
 
 Each run writes a training snapshot, trains on it in one process by the project's own feed and loop, keeps the epoch with the best
-NDCG@10 on the item before the last, and then ranks the last item once. A run with `refit` trains again in between, as many epochs on
-all items but the last.
+NDCG@10 on the item before the last, and then ranks the last item once.
 `benchmarks/results/deep.json` is written after every run. Budgets are seconds of one idle core; a run tells what it took.
 """
 
@@ -46,14 +45,14 @@ ROWS_PER_GROUP = 65_536
 Model = MfBpr | Ncf | Lstm | SasRec
 
 
-def snapshot(run: Run, data: Dataset, histories: tuple[Ids, ...], folder: Path) -> Manifest:
+def snapshot(run: Run, data: Dataset, folder: Path) -> Manifest:
     """The rows to train on as a snapshot folder."""
     if run.length:
-        user_idx, window, items = windows(histories, run.length, run.stride)
+        user_idx, window, items = windows(data.training, run.length, run.stride)
         shape, columns = "sequences", sequences(items) | dict(user_idx=user_idx, window=window.astype(np.int32))
     else:
-        counts = [len(items) for items in histories]
-        shape, columns = "interactions", interactions(np.repeat(np.arange(data.n_users), counts), np.concatenate(histories))
+        counts = [len(items) for items in data.training]
+        shape, columns = "interactions", interactions(np.repeat(np.arange(data.n_users), counts), np.concatenate(data.training))
     return write_snapshot(folder, shape, columns, rows_per_group=ROWS_PER_GROUP, n_users=data.n_users, n_items=data.n_items)  # type: ignore[arg-type]
 
 
@@ -87,7 +86,7 @@ class Watch:
 
     def __call__(self, report: EpochReport) -> float:
         """Minus the NDCG@10 last measured."""
-        say(report)
+        print(f"  {report}", flush=True)
         if (report.epoch + 1) % self.every == 0 or report.epoch + 1 == self.last:
             self.module.eval()
             found = self.held_out.measure(self.scores)
@@ -97,37 +96,29 @@ class Watch:
         return -self.epochs[-1]["ndcg10"] if self.epochs else 0.0
 
 
-def fit(run: Run, data: Dataset, config: TrainingConfig, histories: tuple[Ids, ...]) -> tuple[nn.Module, list[Any]]:
+def fit(run: Run, data: Dataset, config: TrainingConfig) -> tuple[nn.Module, list[Any]]:
     """A module trained by the project's loop, and what was seen at the item before the last on the way.
 
-    With `patience` the weights are those of the epoch with the best NDCG@10 there, else the last.
+    The weights are those of the epoch with the best NDCG@10 there.
     """
     model: Model = run.model(run.settings, config.seed)
     with tempfile.TemporaryDirectory() as name:
         folder, checkpoints = Path(name) / "snapshot", Path(name) / "checkpoints"
-        manifest = snapshot(run, data, histories, folder)
-        counts = torch.from_numpy(np.bincount(np.concatenate(histories), minlength=data.n_items))
+        manifest = snapshot(run, data, folder)
+        counts = torch.from_numpy(np.bincount(np.concatenate(data.training), minlength=data.n_items))
         module = model.module(Sizes(data.n_users, data.n_items, run.length, counts))
         feed = Feed(manifest, str(folder), config, 0, module.negatives)
-        watch = Watch(data.validation, scorer(model, module, data, histories, run.length), module, run.measure_every, config.epochs)
-        train(module, feed, One(), config, checkpoints, watch if config.patience else say)
+        scores = scorer(model, module, data, data.training, run.length)
+        watch = Watch(data.validation, scores, module, run.measure_every, config.epochs)
+        train(module, feed, One(), config, checkpoints, watch)
     return module.eval(), watch.epochs
-
-
-def say(report: EpochReport) -> None:
-    """How an epoch went."""
-    print(f"  {report}", flush=True)
 
 
 def execute(run: Run, seed: int) -> dict[str, Any]:
     """Train, choose the epoch, test; popularity is measured on the same data beside it."""
     started, cpu = time.perf_counter(), time.process_time()
     data, config = run.load(data_folder()), run.training.model_copy(update={"seed": seed})
-    module, epochs = fit(run, data, config, data.training)
-    best = max(epochs, key=lambda epoch: epoch["ndcg10"])
-    if run.refit:
-        again = config.model_copy(update={"epochs": int(best["epoch"]), "patience": None})
-        module, _ = fit(run, data, again, data.known)
+    module, epochs = fit(run, data, config)
     trained = time.perf_counter() - started
     scores = scorer(run.model(run.settings, seed), module, data, data.known, run.length)
     baseline = data.popularity(data.known)
@@ -141,9 +132,8 @@ def execute(run: Run, seed: int) -> dict[str, Any]:
             }
             for protocol, held_out in data.tests.items()
         },
-        "validation": best,
+        "validation": max(epochs, key=lambda epoch: epoch["ndcg10"]),
         "epochs": epochs,
-        "refit": run.refit,
         "seed": seed,
         "settings": run.settings.model_dump(mode="json"),
         "training": config.model_dump(mode="json"),

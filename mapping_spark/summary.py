@@ -114,7 +114,7 @@ def show_next(as_of: dt.date) -> None:
         ("mapping-spark tables gold.recommendations", "what every column means"),
         ("mapping-spark jobs", "the jobs, what they read and write"),
         (f"mapping-spark run recommend --env demo --as-of {as_of} --set recommend.k=20", "longer lists"),
-        ("mapping-spark run all --set 'models.mf_bpr={dropout: 0.3}'", "train a deep model on two ranks, compare it"),
+        (f"mapping-spark run recommend --env demo --as-of {as_of} --set recommend.model=mf_bpr", "the deep model's own lists"),
         (f"spark-submit jobs/campaign_kpis.py --env demo --as-of {as_of} --dry-run", "one job, without writing"),
         ("make demo", "again: nothing changes"),
     )
