@@ -109,6 +109,15 @@ def test_weights_come_back_as_they_were_saved_and_other_settings_have_others(tra
         other.weights.load()
 
 
+def test_other_code_has_other_weights(trained: dict[str, Trained], monkeypatch: pytest.MonkeyPatch) -> None:
+    assert deep.training_code(type(trained["lstm"].model)) != deep.training_code(
+        type(trained["sasrec"].model)
+    )  # they differ in their own file
+    before = trained["lstm"].training_id
+    monkeypatch.setattr(deep, "training_code", lambda model: "other")
+    assert trained["lstm"].training_id != before
+
+
 @pytest.mark.parametrize("name", [name for name in DEEP if not hasattr(available()[name], "scores")])
 def test_weights_of_another_snapshot_are_refused(
     spark: SparkSession, trained: dict[str, Trained], name: str, tmp_path: Path, market: TrainingData
