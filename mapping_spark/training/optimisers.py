@@ -8,11 +8,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from mapping_spark.training.row_adam import RowAdam
 from mapping_spark.training.settings import TrainingConfig
 from mapping_spark.training.trainable import sparse_tables
 
 _DENSE = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "adagrad": torch.optim.Adagrad, "sgd": torch.optim.SGD}
-_SPARSE = {"adam": torch.optim.SparseAdam, "adamw": torch.optim.SparseAdam, "adagrad": torch.optim.Adagrad, "sgd": torch.optim.SGD}
+_SPARSE = {"adam": RowAdam, "adamw": RowAdam, "adagrad": torch.optim.Adagrad, "sgd": torch.optim.SGD}
 
 
 def learning_rate(config: TrainingConfig, step: int, n_steps: int) -> float:
@@ -79,6 +80,6 @@ class Optimisers:
             remembered: dict[int, dict[str, Tensor | int]] = {}
             for name, value in state.items():
                 of, weight, key = name.split(".", 2)
-                if int(of) == which:  # SparseAdam counts its steps in a plain integer
+                if int(of) == which:  # RowAdam counts its steps in a plain integer
                     remembered.setdefault(int(weight), {})[key] = int(value) if value.dtype == torch.int64 and value.dim() == 0 else value
             optimiser.load_state_dict({"state": remembered, "param_groups": optimiser.state_dict()["param_groups"]})

@@ -38,7 +38,7 @@ class TrainingConfig(Section):
     """Parts in which a rank computes its share of a batch, one after the other, to need less memory."""
 
     optimizer: Literal["adam", "adamw", "adagrad", "sgd"] = "adam"
-    """Sparse tables follow it lazily: only the rows of a batch move (adam and adamw become SparseAdam)."""
+    """Sparse tables follow it lazily: only the rows of a batch move (adam and adamw become RowAdam)."""
     learning_rate: float = Field(1e-3, gt=0)
     """Largest learning rate; the schedule lowers it."""
     weight_decay: float = Field(0.0, ge=0)

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from mapping_spark.training.optimisers import Optimisers, learning_rate
+from mapping_spark.training.row_adam import RowAdam
 from mapping_spark.training.settings import TrainingConfig
 
 
@@ -51,3 +52,17 @@ def test_what_is_remembered_continues_alike(kind: str) -> None:
 
     for one, other in zip(trained(pause=False), trained(pause=True), strict=True):
         assert torch.equal(one, other)
+
+
+def test_rows_move_as_by_sparse_adam() -> None:
+    def moved(kind: type[torch.optim.Optimizer]) -> torch.Tensor:
+        table = torch.arange(8.0).view(4, 2).requires_grad_()
+        optimiser = kind([table], lr=0.1)  # type: ignore[call-arg]
+        for row, value in ((0, 1.0), (2, -3.0), (0, 0.5)):  # rows 1 and 3 stay, row 0 rests for a step
+            rows, values = torch.tensor([[row, 2]]), torch.tensor([[value, 2.0], [1.0, value]])
+            table.grad = torch.sparse_coo_tensor(rows, values, (4, 2), check_invariants=True).coalesce()
+            optimiser.step()
+        return table.detach()
+
+    assert torch.allclose(moved(RowAdam), moved(torch.optim.SparseAdam), atol=1e-6)
+    assert moved(RowAdam)[1::2].tolist() == [[2, 3], [6, 7]]
