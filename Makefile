@@ -70,7 +70,7 @@ bench-feed: setup ## Compare the feed with petastorm's loader and with pyarrow
 bench-train: setup ## Compare ranks, libraries and a bare loop
 	PYTHONPATH=. $(BIN)/python benchmarks/train.py
 
-bench-deep: setup ## Train the deep models on public data (../shared/data or MAPPING_SPARK_DATA); budgets add up to 75 minutes
+bench-deep: setup ## Train the deep models on public data (../shared/data or MAPPING_SPARK_DATA); budgets add up to 82 minutes
 	PYTHONPATH=. $(BIN)/python benchmarks/deep.py
 
 lock: ## Resolve pyproject.toml into requirements.lock (names, versions, hashes)
