@@ -80,7 +80,7 @@ class November:
         read = self.store.read
         self.events, self.ids = read(EVENTS), (read(USER_IDS), read(ITEM_IDS))
         self.texts = item_text(read(ITEMS), read(ITEM_IDS)).cache()
-        self.folder = Path(tempfile.mkdtemp(prefix="tune-"))
+        self.folder = tempfile.TemporaryDirectory(prefix="tune-")  # snapshot and weights; it goes when this does
         self.trials: list[dict[str, Any]] = []
 
     def at(self, half_life: float) -> None:
@@ -104,8 +104,8 @@ class November:
         model = build(name, parse_configs({name: settings})[name], self.settings.seed)
         if isinstance(model, DeepVectorModel):
             training = self.settings.training.model_copy(update={"seed": model.seed})
-            snapshot = ensure(interaction_rows(self.interactions), self.content, str(self.folder), dt.datetime.now(dt.UTC))
-            trained = Trained(model, str(self.folder), snapshot, training)
+            snapshot = ensure(interaction_rows(self.interactions), self.content, self.folder.name, dt.datetime.now(dt.UTC))
+            trained = Trained(model, self.folder.name, snapshot, training)
             if not trained.weights.is_there:
                 train(self.store.spark, trained)
             return vectors(self.store.spark, trained, model)

@@ -30,7 +30,7 @@ DEEP = [name for name, model in available().items() if hasattr(model, "module")]
 LENGTH = len(ITEMS) // 2
 LAYOUT = SnapshotConfig(length=LENGTH, pairs_per_group=len(PAIRS) // 8, windows_per_group=len(USERS) // 8, largest_world=1)
 NOW = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
-CONFIG = TrainingConfig(ranks=1, epochs=30, batch_size=24, learning_rate=0.01)
+CONFIG = TrainingConfig(ranks=1, epochs=30, batch_size=24, learning_rate=0.01, tensorboard=True)
 
 
 def model(name: str) -> Any:
@@ -67,6 +67,7 @@ def trained(spark: SparkSession, market: TrainingData, tmp_path_factory: pytest.
         assert not each.weights.is_there
         deep.train(spark, each)
         assert [report["epoch"] for report in each.weights.facts()["epochs"]] == list(range(CONFIG.epochs))
+        assert len(list(Path(each.weights.folder, "tensorboard").iterdir())) == CONFIG.epochs
     return found
 
 

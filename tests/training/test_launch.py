@@ -46,7 +46,7 @@ def test_the_driver_hears_the_first_cause(spark: SparkSession, folder: Path) -> 
 @CANCELLED
 def test_a_rank_that_stands_still_ends_the_job(spark: SparkSession, folder: Path) -> None:
     began = time.monotonic()
-    with pytest.raises(RankLost, match="nothing within 4 s|timed out|Another rank"):
+    with pytest.raises(RankLost, match="rank 0 of 2: no answer from another rank in"):
         launch.on_horovod(spark, training(folder, "stopped", accident="SIGSTOP", at_loss=3), 2, 4)
     assert time.monotonic() - began < 60
 
