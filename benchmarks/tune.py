@@ -45,7 +45,7 @@ TASTE: dict[str, Any] = {
     "loss": "info_nce",
     "negatives": {"kind": "popularity", "n": 512, "per": "batch"},
     "dropout": 0.3,
-    "sparse_gradients": True,
+    "sparse_rows": 0,
 }
 GRIDS: dict[str, list[dict[str, Any]]] = {
     "repeat": [{"popularity_power": power} for power in (0.0, 0.02, 0.05, 0.1)],
@@ -61,7 +61,7 @@ GRIDS: dict[str, list[dict[str, Any]]] = {
     "item_knn": [{"shrinkage": 5.0}, {"shrinkage": 20.0}],
     "popularity": [{"window_days": 30}, {"window_days": 60}],
     "mf_bpr": [
-        {"dropout": 0.3, "sparse_gradients": True},
+        {"dropout": 0.3, "sparse_rows": 0},
         TASTE | {"popularity_power": 0.75},
         TASTE | {"popularity_power": 1.0},
     ],

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mapping_spark.models.base import ModelConfig, Reach, RetrievalConfig
 from mapping_spark.training import losses
 from mapping_spark.training.negatives import Negatives, Sampler
-from mapping_spark.training.trainable import Sizes
+from mapping_spark.training.trainable import Sizes, embedding_table
 
 
 class MfBprConfig(RetrievalConfig):
@@ -27,8 +27,8 @@ class MfBprConfig(RetrievalConfig):
     """Items drawn for each pair, or for a batch: then its pairs share them, and many cost little."""
     dropout: float = Field(0.0, ge=0, lt=1)
     """Share of a user's factors left out of a step."""
-    sparse_gradients: bool = False
-    """Send only the rows that a batch touched; for tables of millions of rows."""
+    sparse_rows: int | None = Field(None, ge=0)
+    """Tables of at least so many rows send and move only the rows that a batch touched. A step should touch a small part of them."""
 
     @field_validator("negatives")
     @classmethod
@@ -45,9 +45,9 @@ class MfBprModule(nn.Module):
         super().__init__()
         self.config = config
         self.negatives = Sampler(config.negatives, sizes.n_items, sizes.item_counts)
-        self.users = nn.Embedding(sizes.n_users, config.dimension, sparse=config.sparse_gradients)
-        self.items = nn.Embedding(sizes.n_items, config.dimension, sparse=config.sparse_gradients)
-        self.item_bias = nn.Embedding(sizes.n_items, 1, sparse=config.sparse_gradients)
+        self.users = embedding_table(sizes.n_users, config.dimension, config.sparse_rows)
+        self.items = embedding_table(sizes.n_items, config.dimension, config.sparse_rows)
+        self.item_bias = embedding_table(sizes.n_items, 1, config.sparse_rows)
         self.dropout = nn.Dropout(config.dropout)
         nn.init.normal_(self.users.weight, std=config.dimension**-0.5 / 10)
         nn.init.normal_(self.items.weight, std=config.dimension**-0.5 / 10)

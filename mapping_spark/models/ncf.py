@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mapping_spark.models.base import ModelConfig
 from mapping_spark.training import losses
 from mapping_spark.training.negatives import Negatives, Sampler
-from mapping_spark.training.trainable import Sizes
+from mapping_spark.training.trainable import Sizes, embedding_table
 
 
 class NcfConfig(ModelConfig):
@@ -31,8 +31,8 @@ class NcfConfig(ModelConfig):
     """`bce`: chosen or not; `mse`: the pair's weight, 0 for a pair drawn."""
     n_negatives: int = Field(4, ge=1)
     """Uniform negatives per pair."""
-    sparse_gradients: bool = False
-    """Send only the rows that a batch touched; for tables of millions of rows."""
+    sparse_rows: int | None = Field(None, ge=0)
+    """Tables of at least so many rows send and move only the rows that a batch touched. A step should touch a small part of them."""
     members: tuple[str, ...] = ("popularity",)
     """Models whose lists it ranks anew."""
     depth: int = Field(100, ge=1)
@@ -53,8 +53,8 @@ class NcfModule(nn.Module):
         self.config = config
         self.negatives = Sampler(Negatives("uniform", config.n_negatives, "row"), sizes.n_items)
         embedding = config.embedding if config.layers else 0
-        self.users = nn.Embedding(sizes.n_users, config.factors + embedding, sparse=config.sparse_gradients)
-        self.items = nn.Embedding(sizes.n_items, config.factors + embedding, sparse=config.sparse_gradients)
+        self.users = embedding_table(sizes.n_users, config.factors + embedding, config.sparse_rows)
+        self.items = embedding_table(sizes.n_items, config.factors + embedding, config.sparse_rows)
         nn.init.normal_(self.users.weight, std=0.01)
         nn.init.normal_(self.items.weight, std=0.01)
         self.dropout = nn.Dropout(config.dropout)

@@ -53,6 +53,11 @@ def as_trainable(module: nn.Module) -> Trainable:
     return module
 
 
+def embedding_table(n_rows: int, width: int, sparse_rows: int | None) -> nn.Embedding:
+    """An embedding (n_rows, width), whose gradient is sparse from `sparse_rows` rows on (None: never)."""
+    return nn.Embedding(n_rows, width, sparse=sparse_rows is not None and n_rows >= sparse_rows)
+
+
 def sparse_tables(module: nn.Module) -> list[Tensor]:
     """Weights whose gradient holds only the rows of a batch: embeddings made with `sparse=True`, in order of definition."""
-    return [table.weight for table in module.modules() if isinstance(table, nn.Embedding) and table.sparse]
+    return [part.weight for part in module.modules() if isinstance(part, nn.Embedding) and part.sparse]

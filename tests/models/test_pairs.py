@@ -75,11 +75,16 @@ def test_joined_parts_score_half_the_sum_of_theirs() -> None:
 
 
 def test_sparse_gradients_hold_only_the_rows_of_the_batch() -> None:
-    module = MfBpr(MfBprConfig(sparse_gradients=True), seed=7).module(SIZES)
+    module = MfBpr(MfBprConfig(sparse_rows=0), seed=7).module(SIZES)
     batch = {"user_idx": torch.tensor([1, 1]), "item_idx": torch.tensor([2, 4]), "negatives": torch.tensor([[3], [3]])}
     module.loss(batch)[0].backward()  # type: ignore[no-untyped-call]
     assert module.users.weight.grad.coalesce().indices().tolist() == [[1]]  # type: ignore[union-attr]
     assert module.items.weight.grad.coalesce().indices().tolist() == [[2, 3, 4]]  # type: ignore[union-attr]
+
+
+def test_only_large_tables_are_sparse() -> None:
+    module = MfBpr(MfBprConfig(sparse_rows=1_000), seed=7).module(Sizes(n_users=1_000, n_items=999, length=0))
+    assert [module.users.sparse, module.items.sparse, module.item_bias.sparse] == [True, False, False]
 
 
 def test_the_seed_decides_the_weights() -> None:
