@@ -8,7 +8,7 @@ export UV_PYTHON := $(BIN)/python
 entry = awk '/^[^ \#]/ { keep = /^$(1)==/ } keep' requirements.lock
 others = awk '/^[^ \#]/ { keep = !/^$(1)==/ } keep' requirements.lock
 
-.PHONY: help setup delta-jars class-archive demo test lint format tune bench bench-feed bench-train bench-deep lock clean
+.PHONY: help setup delta-jars class-archive demo test lint format tune bench bench-feed bench-train bench-deep bench-metrics bench-quality lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,12 @@ bench-train: setup ## Compare ranks, libraries and a bare loop
 
 bench-deep: setup ## Train the deep models on public data (../shared/data or MAPPING_SPARK_DATA); budgets add up to 82 minutes
 	PYTHONPATH=. $(BIN)/python benchmarks/deep.py
+
+bench-metrics: setup ## Compare the metrics of a million users' lists with RePlay's (its Python in MAPPING_SPARK_REPLAY_PYTHON)
+	PYTHONPATH=. $(BIN)/python benchmarks/metrics.py
+
+bench-quality: setup ## Measure the models on public data beside published figures (../shared/data or MAPPING_SPARK_DATA)
+	PYTHONPATH=. $(BIN)/python benchmarks/quality.py
 
 lock: ## Resolve pyproject.toml into requirements.lock (names, versions, hashes)
 	$(UV) pip compile pyproject.toml --extra dev --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock

@@ -48,12 +48,16 @@ class HeldOut:
 
     def measure(self, scores: Scores) -> dict[str, float]:
         """HR@10 and NDCG@10, each with half the width of its 95 % interval."""
+        values = self.values(scores)
+        half = {name: 1.96 * float(value.std()) / len(value) ** 0.5 for name, value in values.items()}
+        return {name: float(value.mean()) for name, value in values.items()} | {f"{name}_half": value for name, value in half.items()}
+
+    def values(self, scores: Scores) -> dict[str, Tensor]:
+        """`hr10` and `ndcg10` of each user, (U,)."""
         users = np.arange(len(self.target_U))
         better_U = torch.cat([self._better(part, scores) for part in np.array_split(users, max(1, len(users) // BLOCK))])
         hit_U = (better_U < K).double()
-        gain_U = hit_U / torch.log2(better_U + 2.0)
-        half = {name: 1.96 * float(value.std()) / len(users) ** 0.5 for name, value in (("hr", hit_U), ("ndcg", gain_U))}
-        return {"hr10": float(hit_U.mean()), "ndcg10": float(gain_U.mean()), "hr10_half": half["hr"], "ndcg10_half": half["ndcg"]}
+        return {"hr10": hit_U, "ndcg10": hit_U / torch.log2(better_U + 2.0)}
 
     def _better(self, users: Ids, scores: Scores) -> Tensor:
         """(B,): how many of the other items score at least as much as the right one."""

@@ -25,7 +25,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from mapping_spark.evaluation.evaluate import user_metrics
+from mapping_spark.evaluation.evaluate import RunLists, Truth, user_metrics
 from mapping_spark.evaluation.splits import ALL_ITEMS, NEW_ITEMS, relevant_items
 from mapping_spark.features.interactions import build_interactions, future_interactions
 from mapping_spark.features.item_text import item_text
@@ -115,10 +115,7 @@ class November:
 
     def per_user(self, lists: DataFrame, protocol: str) -> DataFrame:
         """(user_idx, ndcg) of users with something relevant."""
-        of_run = lists.select(
-            F.lit("r").alias("run_id"), F.lit("m").alias("model"), F.lit(protocol).alias("protocol"), "user_idx", "item_idx", "rank"
-        )
-        found = user_metrics(of_run, self.relevant.where(F.col("protocol") == protocol), self.interactions, ks=[K])
+        found = user_metrics([RunLists("r", "m", protocol, lists)], Truth(self.relevant, self.interactions), ks=[K])
         return found.select("user_idx", F.col(f"ndcg@{K}").alias("ndcg")).where(F.col("ndcg").isNotNull())
 
     def ndcg(self, lists: DataFrame, protocol: str) -> float:

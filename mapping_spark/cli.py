@@ -1,4 +1,4 @@
-"""The command line: demo, run, jobs, tables, doctor. Imports what a verb needs when it is called."""
+"""The command line: demo, run, backtest, tune, rollback, jobs, tables, doctor. Imports what a verb needs when it is called."""
 
 from __future__ import annotations
 
@@ -47,6 +47,49 @@ def run(job: Annotated[str, typer.Argument(help="A job's name, or `all`.")], env
     chosen = pipeline.choose(job)
     settings, date, store = pipeline.open_environment(env, as_of, overrides or [])
     pipeline.run_all(settings, date, store, chosen, dry_run=dry_run)
+
+
+@app.command()
+def backtest(origins: Annotated[list[str], typer.Argument(help="Dates YYYY-MM-DD; each is judged by the days from then on.")],
+             env: Env = "demo", overrides: Overrides = None) -> None:  # fmt: skip
+    """Fit and evaluate as of several dates.
+
+    One slice of gold.model_metrics per date (rolling origin).
+    """
+    from mapping_spark import experiments, pipeline
+    from mapping_spark.summary import show_backtest
+
+    settings, _, store = pipeline.open_environment(env, origins[0], overrides or [])
+    dates = [settings.date(origin) for origin in origins]
+    experiments.backtest(settings, dates, store)
+    show_backtest(store, settings.gate, dates)
+
+
+@app.command()
+def tune(model: Annotated[str, typer.Argument(help="A model with a declared space, such as als.")], env: Env = "demo",
+         as_of: AsOf = None, overrides: Overrides = None) -> None:  # fmt: skip
+    """Search a model's settings.
+
+    On the days before the date; the days after it stay unread.
+    """
+    from mapping_spark import experiments, pipeline
+
+    settings, date, store = pipeline.open_environment(env, as_of, overrides or [])
+    experiments.tune(settings, date, store, model)
+
+
+@app.command()
+def rollback(env: Env = "demo", overrides: Overrides = None) -> None:
+    """Serve the previous champion again.
+
+    From the next `run recommend` on; gold.promotions keeps who was served when.
+    """
+    from mapping_spark import console, pipeline
+    from mapping_spark.evaluation.promote import roll_back
+
+    _, _, store = pipeline.open_environment(env, None, overrides or [])
+    changed = roll_back(store)
+    console.say(f"{changed['to']} is the champion again, instead of {changed['from']}. Next: mapping-spark run recommend --env {env}")
 
 
 @app.command()

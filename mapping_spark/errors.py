@@ -35,6 +35,12 @@ class ContractError(MappingSparkError):
     exit_code = 4
 
 
+class LeakFound(MappingSparkError):
+    """Something an evaluation learns from reaches past the split it is judged by. Raised before anything is written."""
+
+    exit_code = 4
+
+
 class SchemaDrift(MappingSparkError):
     """A source lost or changed a column that its declaration reads. Raised before anything is written."""
 
@@ -42,7 +48,7 @@ class SchemaDrift(MappingSparkError):
 
 
 class QualityError(MappingSparkError):
-    """Too large a share of the records was rejected. Raised after the quarantine is written."""
+    """Too many records were rejected, or a table leaves a limit that stops. Raised after the rows that show it are written."""
 
     exit_code = 5
 
@@ -65,7 +71,7 @@ EXIT_CODES: dict[int, str] = {
     2: "a wrong setting, declaration or option; nothing was started",
     3: "the environment: Python, Java, packages, the Delta jar, the session",
     4: "the data does not fit a contract (columns, types, keys); nothing was written",
-    5: "too many records were rejected; they lie in silver.quarantine with their reasons",
+    5: "the data is too poor: rejected records lie in silver.quarantine, limits that were left in ops.*_drift",
     6: "an input table or artifact is missing; run the job that writes it",
     7: "training stopped on every rank (the message names rank and cause); a new run resumes",
 }

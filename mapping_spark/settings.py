@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-from pydantic import ConfigDict, Field, SerializeAsAny, field_validator
+from pydantic import ConfigDict, Field, SerializeAsAny, field_validator, model_validator
 
 from mapping_spark.campaign.kpis import CampaignConfig
 from mapping_spark.config import Section, conf_folder, read_layers, validated
 from mapping_spark.errors import ConfigError
+from mapping_spark.evaluation.gate import GateConfig
 from mapping_spark.evaluation.settings import EvaluationConfig
+from mapping_spark.evaluation.tuning import TuningConfig
 from mapping_spark.events.settings import CleaningConfig
 from mapping_spark.features.interactions import InteractionsConfig
 from mapping_spark.features.snapshot import SnapshotConfig
@@ -22,6 +24,7 @@ from mapping_spark.models.base import ModelConfig
 from mapping_spark.models.registry import parse_configs
 from mapping_spark.recommend.settings import RecommendConfig
 from mapping_spark.tables.runs import content_hash
+from mapping_spark.tables.watch import WatchConfig
 from mapping_spark.training.settings import TrainingConfig
 
 Found = TypeVar("Found")
@@ -54,6 +57,7 @@ class Settings(Section):
     cleaning: CleaningConfig = CleaningConfig()
     users: UsersConfig = UsersConfig()
     interactions: InteractionsConfig = InteractionsConfig()
+    watch: WatchConfig = WatchConfig()
     models: dict[str, SerializeAsAny[ModelConfig]] = Field(default_factory=dict)
     """Models to fit and compare, each with its own settings."""
     model: str | None = None
@@ -62,6 +66,8 @@ class Settings(Section):
     training: TrainingConfig = TrainingConfig()
     recommend: RecommendConfig = RecommendConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    gate: GateConfig = GateConfig()
+    tuning: TuningConfig = TuningConfig()
     campaigns: CampaignConfig = CampaignConfig()
 
     @field_validator("sources", mode="before")
@@ -80,6 +86,12 @@ class Settings(Section):
     @classmethod
     def _read_models(cls, raw: Any) -> Mapping[str, ModelConfig]:
         return _or_value_error(lambda: parse_configs(raw))
+
+    @model_validator(mode="after")
+    def _gate_looks_where_is_measured(self) -> Self:
+        if self.gate.k not in self.evaluation.ks:
+            raise ValueError(f"gate.k = {self.gate.k} is none of evaluation.ks = {list(self.evaluation.ks)}")
+        return self
 
     def date(self, given: str | None) -> dt.date:
         """The date of a run: the one given on the command line, else the environment's."""

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pyspark.sql import functions as F
 
 from mapping_spark.console import interval, say, show
+from mapping_spark.evaluation.gate import GateConfig
 from mapping_spark.job import Outcome
-from mapping_spark.tables.gold import CAMPAIGN_KPIS, MODEL_METRICS, MODEL_RUNS, RECOMMENDATIONS
+from mapping_spark.tables.gold import CAMPAIGN_KPIS, MODEL_METRICS, MODEL_RUNS, PROMOTIONS, RECOMMENDATIONS
 from mapping_spark.tables.measures import measure
 from mapping_spark.tables.ops import EVENT_ACCOUNTING, JOB_RUNS
 from mapping_spark.tables.silver import CAMPAIGNS, ITEMS, QUARANTINE
@@ -24,6 +25,7 @@ def show_summary(store: Store, as_of: dt.date, outcomes: Sequence[Outcome]) -> N
     """Everything, in the order an event takes; each reads a small table."""
     show_accounting(store)
     show_models(store, as_of)
+    show_promotions(store, as_of)
     show_recommendations(store, as_of)
     show_campaigns(store)
     show_jobs_run(store, as_of)
@@ -47,7 +49,8 @@ def show_accounting(store: Store) -> None:
 
 def show_models(store: Store, as_of: dt.date) -> None:
     """The models side by side, best first on what is new to the household, with 95 % bootstrap intervals over users."""
-    metrics = store.read(MODEL_METRICS).where((F.col("as_of_date") == F.lit(as_of)) & (F.col("k") == CUT_OFF))
+    of_date = (F.col("as_of_date") == F.lit(as_of)) & (F.col("segment") == "all")
+    metrics = store.read(MODEL_METRICS).where(of_date & (F.col("k") == CUT_OFF))
     found = {(row.model, row.protocol, row.metric): row for row in metrics.collect()}  # one row per model, protocol, metric
     runs = store.read(MODEL_RUNS).where(F.col("as_of_date") == F.lit(as_of))
     seconds = {row.run_id: row.train_seconds for row in runs.select("run_id", "train_seconds").collect()}
@@ -64,6 +67,27 @@ def show_models(store: Store, as_of: dt.date) -> None:
         header = ("model", f"NDCG@{CUT_OFF}", f"hit rate@{CUT_OFF}", "recall", "coverage", "novelty, bits", "fit, s")
         show(f"Models, {protocol}: {meaning} ({users}, from {as_of} on)", header, rows)
     say("Settings were chosen on November 2017 (make tune), figures are for December; intervals are 95 % bootstrap over users.")
+
+
+def show_backtest(store: Store, gate: GateConfig, dates: Sequence[dt.date]) -> None:
+    """The gate's metric of every model, a column per date."""
+    chosen = (F.col("metric") == gate.metric) & (F.col("k") == gate.k) & (F.col("protocol") == gate.protocol) & (F.col("segment") == "all")
+    measured = store.read(MODEL_METRICS).where(chosen & F.col("as_of_date").isin(list(dates)))
+    found = {(row.model, row.as_of_date): row for row in measured.collect()}  # one row per model and date
+    blank = (None, None, None)
+    rows = []
+    for model in sorted({model for model, _ in found}):
+        cells = [found.get((model, date)) for date in sorted(dates)]
+        rows.append((model, *(interval(*((cell.value, cell.ci_low, cell.ci_high) if cell else blank)) for cell in cells)))
+    show(f"Rolling origin, {gate.compared} (gold.model_metrics)", ("model", *(str(date) for date in sorted(dates))), rows)
+
+
+def show_promotions(store: Store, as_of: dt.date) -> None:
+    """Who was judged by the gate, and why it goes out or not."""
+    decided = store.read(PROMOTIONS).where(F.col("as_of_date") == F.lit(as_of)).orderBy("decided_at", F.desc("verdict"), "model")
+    rows = [(row.model, row.verdict, interval(row.delta, row.ci_low, row.ci_high), row.reason) for row in decided.collect()]
+    metric = next((row.metric for row in decided.limit(1).collect()), "nothing")
+    show(f"Gate: {metric}, candidate less champion or best baseline (gold.promotions)", ("model", "verdict", "delta", "why"), rows)
 
 
 def show_recommendations(store: Store, as_of: dt.date) -> None:

@@ -104,10 +104,11 @@ def write(folder: Path) -> Path:
             "mf_bpr": {"dimension": 4},
             "hybrid": {"history_from": [0], "weights": {"repeat": [2.0], "item_knn": [1.0]}},
         },
-        "recommend": {"k": 3, "min_users_shown": 1},
+        "recommend": {"k": 3, "min_users_shown": 1, "model": "hybrid"},
         "snapshot": {"pairs_per_group": 1, "windows_per_group": 1},
         "training": {"ranks": 2, "epochs": 2, "batch_size": 4},
         "evaluation": {"ks": [1, 3], "n_replicates": 20},
+        "gate": {"k": 1},
         "spark": {"spark.master": "local[2]", "spark.sql.shuffle.partitions": 2, "spark.databricks.delta.snapshotPartitions": 1},
     }
     (conf / "golden.yml").write_text(yaml.safe_dump(settings))

@@ -15,9 +15,19 @@ from pyspark.sql import SparkSession
 
 from mapping_spark import pipeline
 from mapping_spark.config import CONF_VARIABLE
+from mapping_spark.errors import MissingInput
+from mapping_spark.evaluation.promote import roll_back
 from mapping_spark.job import Outcome
 from mapping_spark.tables import TABLES
-from mapping_spark.tables.gold import CAMPAIGN_KPIS, CAMPAIGN_OUTCOMES, MODEL_METRICS, RECOMMENDATIONS, TRAINING_EPOCHS, USER_VECTORS
+from mapping_spark.tables.gold import (
+    CAMPAIGN_KPIS,
+    CAMPAIGN_OUTCOMES,
+    MODEL_METRICS,
+    PROMOTIONS,
+    RECOMMENDATIONS,
+    TRAINING_EPOCHS,
+    USER_VECTORS,
+)
 from mapping_spark.tables.ops import EVENT_ACCOUNTING, SNAPSHOTS
 from mapping_spark.tables.silver import EVENTS, INTERACTIONS, QUARANTINE
 from mapping_spark.tables.store import Store
@@ -72,11 +82,11 @@ def test_every_user_gets_exactly_k_items_with_reasons(day: tuple[Store, list[Out
 
 
 def test_repeat_is_right_about_the_habit_and_nothing_new(day: tuple[Store, list[Outcome], Path]) -> None:
-    found = {(r.model, r.protocol, r.metric, r.k): r for r in day[0].read(MODEL_METRICS).collect()}
+    found = {(r.model, r.protocol, r.metric, r.k): r for r in day[0].read(MODEL_METRICS).where("segment = 'all'").collect()}
     hit = found["repeat", "all_items", "hit_rate", 1]
     # of u1 (took tea) and u2 (took milk again), only u2's heaviest habit can be right; the others took nothing afterwards
     assert (hit.n_users, hit.n_users_skipped) == (2, 4)
-    assert ("repeat", "new_items", "hit_rate", 3) not in found  # it has no list of new items
+    assert found["repeat", "new_items", "hit_rate", 3].value == 0  # it has no list of new items
     assert found["popularity", "new_items", "hit_rate", 3].value == 1  # tea is among what u1 does not have
 
 
@@ -89,6 +99,24 @@ def test_two_ranks_train_on_the_snapshot_and_their_model_stands_beside_the_other
     vectors = {row.user_id: row.vector for row in day[0].read(USER_VECTORS).collect()}
     assert {user: len(vector) for user, vector in vectors.items()} == {f"u{n}": 5 for n in range(1, 7)}  # 4 factors, 1 for the bias
     assert {r.model for r in day[0].read(MODEL_METRICS).collect()} == {"popularity", "repeat", "item_knn", "mf_bpr", "hybrid"}
+
+
+def test_the_gate_writes_a_verdict_on_every_model_and_what_it_promotes_is_served(
+    day: tuple[Store, list[Outcome], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of new items only u1's tea counts: one user proves a difference or an equality, whatever the gap."""
+    store, _, conf = day
+    verdicts = {row.model: row for row in store.read(PROMOTIONS).collect()}
+    assert {"item_knn", "mf_bpr", "hybrid"} <= set(verdicts)
+    promoted = [row for row in verdicts.values() if row.verdict == "promoted"]
+    assert len(promoted) == 1
+    assert all(row.metric == "ndcg@1 new_items" for row in verdicts.values())
+    monkeypatch.setenv(CONF_VARIABLE, str(conf))
+    settings, as_of, _ = pipeline.open_environment("golden", None, ["recommend.model=champion"])
+    pipeline.run_all(settings, as_of, store, pipeline.choose("recommend"))
+    assert {row.model for row in store.read(RECOMMENDATIONS).collect()} == {promoted[0].model}
+    with pytest.raises(MissingInput, match=r"1 champion\(s\) in turn"):
+        roll_back(store)
 
 
 def test_campaign_sums_redone_by_hand(day: tuple[Store, list[Outcome], Path]) -> None:

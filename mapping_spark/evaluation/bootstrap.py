@@ -1,9 +1,9 @@
-"""How sure a mean over users is: Poisson bootstrap, in one pass over the users and with nothing on the driver.
+"""How sure a mean over users is: Poisson bootstrap, in the pass that computes the metrics.
 
 Each replicate gives each user a weight from Poisson(1), which for many users is the multinomial of drawing users with
-replacement (Hanley and MacGibbon 2006; Chamandy et al. 2012, "Estimating uncertainty for massive data streams"). The
-weight is a hash of (seed, user, replicate): the same in every run, on every partitioning and for every model, so
-differences between models are paired. Cost is linear in users x replicates; only sums per replicate are shuffled.
+replacement (Hanley and MacGibbon 2006; Chamandy et al. 2012, "Estimating uncertainty for massive data streams"). The weight is
+a hash of (seed, user, replicate): the same in every run, on every partitioning and for every model. So the difference of two
+models' replicates is the replicate of their paired difference, and only sums per replicate leave a partition.
 """
 
 from __future__ import annotations
@@ -11,78 +11,86 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+import numpy as np
+from numpy.typing import NDArray
 
-from mapping_spark.errors import ConfigError
+from mapping_spark.evaluation.metrics import Numbers
 
-INTERVAL = (0.025, 0.975)
-"""Quantiles of the replicates' means that bound the 95 % percentile interval (Efron 1979)."""
+INTERVAL = (2.5, 97.5)
+"""Percentiles of the replicates' means that bound the 95 % percentile interval (Efron 1979)."""
 
-_UNIFORM_BITS = 53  # what a double holds exactly
-_MAX_WEIGHT = 17  # P(Poisson(1) > 17) < 2 ** -53: no uniform draw of 53 bits can reach beyond
+_DRAWS_PER_WORD = 4
+_LEVELS = 2**16
 
 
-def bootstrap_means(values: DataFrame, *, by: Sequence[str], columns: Sequence[str], n_replicates: int, seed: int) -> DataFrame:
-    """Mean over users of each of `columns` per group, with its 95 % percentile interval.
+def _weights_by_level() -> NDArray[np.uint8]:
+    """Poisson(1) by its inverse distribution function on 16 bits: each probability is right to 2^-16."""
+    at_most = itertools.accumulate(math.exp(-1) / math.factorial(drawn) for drawn in range(12))
+    return np.searchsorted([round(probability * _LEVELS) for probability in at_most], np.arange(_LEVELS), side="right").astype(np.uint8)
 
-    `values`: (`by` ..., user_idx bigint, `columns` ... double), one row per (`by`, user). Null means that the user does
-    not count for that column. Gives (`by` ..., name string, value, ci_low, ci_high double, n_users bigint), one row per
-    group and column. `value` is the plain mean, and null with both ends where no user counts; the ends are null with
-    `n_replicates` = 0. A replicate in which no counting user was drawn gives no mean and is left out. Sums of doubles
-    depend on their order in the last digit. Raises `ConfigError` where `n_replicates` is negative.
+
+_WEIGHTS = _weights_by_level()
+
+
+def poisson_weights(seed: int, users_U: NDArray[np.int64], n_replicates: int) -> Numbers:
+    """How often each replicate draws each user: (U, 1 + n_replicates). Column 0 is all 1: its mean is the plain one."""
+    words = np.arange(-(-n_replicates // _DRAWS_PER_WORD), dtype=np.uint64)
+    with np.errstate(over="ignore"):
+        drawn = _mixed(_mixed(users_U.astype(np.uint64) ^ _mixed(np.uint64(seed)))[:, None] + words)
+    levels = np.ascontiguousarray(drawn).view(np.uint16)[:, :n_replicates]
+    return np.concatenate([np.ones((len(users_U), 1)), _WEIGHTS[levels]], axis=1)
+
+
+def _mixed(words: NDArray[np.uint64] | np.uint64) -> NDArray[np.uint64]:
+    """SplitMix64 (Steele, Lea and Flood 2014): every bit of the result hangs on every bit of the word."""
+    with np.errstate(over="ignore"):
+        mixed = words + np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(mixed ^ (mixed >> np.uint64(31)))
+
+
+def interval(means: Numbers) -> tuple[float, float]:
+    """The 95 % interval of replicates' means (1 + R,), of which the first is the plain one.
+
+    A replicate that drew no counting user is NaN and left out; both ends are NaN where no replicate is left.
     """
-    if n_replicates < 0:
-        raise ConfigError("bootstrap", f"n_replicates = {n_replicates}", "0 or more", "Use 200, or 0 for no interval.")
-    means = _replicate_means(values, by, columns, n_replicates, seed)
-    is_plain = F.col("replicate") == 0
-    ends = F.percentile(F.when(~is_plain, F.col("mean")), list(INTERVAL)).alias("ends")
-    plain = (F.max(F.when(is_plain, F.col("mean"))).alias("value"), F.max(F.when(is_plain, F.col("weight"))).alias("n_users"))
-    summary = means.groupBy(*by, "name").agg(*plain, ends)
-    return summary.select(*by, "name", "value", F.col("ends")[0].alias("ci_low"), F.col("ends")[1].alias("ci_high"), "n_users")
+    drawn = means[1:][~np.isnan(means[1:])]
+    low, high = np.percentile(drawn, INTERVAL) if len(drawn) else (math.nan, math.nan)
+    return float(low), float(high)
 
 
-def paired_difference(
-    candidate: DataFrame, champion: DataFrame, *, by: Sequence[str], columns: Sequence[str], n_replicates: int, seed: int
-) -> DataFrame:
-    """Mean over users of candidate minus champion, with the interval of that difference on the same users.
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Candidate minus other on the same users."""
 
-    Both frames: (`by` ..., user_idx, `columns` ...), one row per (`by`, user), `by` naming what the two have in common
-    (the protocol, not the run). Users whom only one frame has are left out, and so are values that either has as null.
-    Gives what `bootstrap_means` gives; the interval of two equal models is exactly [0, 0].
-    """
-    keys = [*by, "user_idx"]
-    both = candidate.select(*keys, *columns).alias("a").join(champion.select(*keys, *columns).alias("b"), on=keys, how="inner")
-    differences = both.select(*keys, *((F.col(f"a.`{name}`") - F.col(f"b.`{name}`")).alias(name) for name in columns))
-    return bootstrap_means(differences, by=by, columns=columns, n_replicates=n_replicates, seed=seed)
+    delta: float
+    ci_low: float
+    ci_high: float
+    p_value: float
+    """Two-sided, of a normal distribution with the replicates' standard deviation: counting replicates could not tell p-values
+    below 1 / R, and a correction over many comparisons needs these."""
 
 
-def poisson_weight(seed: int, user: Column, replicate: Column) -> Column:
-    """How often a replicate draws a user, int: Poisson(1) by its inverse distribution function on a hash in [0, 1)."""
-    uniform = F.shiftrightunsigned(F.xxhash64(F.lit(seed).cast("bigint"), user, replicate), 64 - _UNIFORM_BITS)
-    at_most = itertools.accumulate(math.exp(-1) / math.factorial(drawn) for drawn in range(_MAX_WEIGHT))
-    bounds = [int(probability * 2**_UNIFORM_BITS) for probability in at_most]
-    weight = F.when(uniform < bounds[0], 0)
-    for drawn, bound in enumerate(bounds[1:], start=1):
-        weight = weight.when(uniform < bound, drawn)
-    return weight.otherwise(_MAX_WEIGHT)
+def paired_difference(candidate: Numbers, other: Numbers) -> Difference:
+    """From the replicates' means (1 + R,) of two runs on the same users, with one seed. Two equal runs: 0, [0, 0], p = 1."""
+    means = candidate - other
+    drawn = means[1:][~np.isnan(means[1:])]
+    spread = float(drawn.std(ddof=1)) if len(drawn) > 1 else math.nan
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.float64(means[0]) / spread  # no spread: infinite, or no number where the difference is 0
+    p_value = 1.0 if np.isnan(z) else math.erfc(abs(float(z)) / math.sqrt(2))
+    return Difference(float(means[0]), *interval(means), p_value)
 
 
-def _replicate_means(values: DataFrame, by: Sequence[str], columns: Sequence[str], n_replicates: int, seed: int) -> DataFrame:
-    """One row per (`by`, replicate, name): the mean, and how many users it counts by weight.
-
-    Replicate 0 weighs every user 1: its mean is the plain one.
-    """
-    replicates = F.explode(F.sequence(F.lit(0), F.lit(n_replicates))).alias("replicate")
-    drawn = values.select(*by, "user_idx", *columns, replicates)
-    poisson = poisson_weight(seed, F.col("user_idx"), F.col("replicate"))
-    weighted = drawn.withColumn("weight", F.when(F.col("replicate") == 0, 1).otherwise(poisson))
-    wide = weighted.groupBy(*by, "replicate").agg(*(_weighted_mean(name) for name in columns))
-    return wide.select(*by, "replicate", F.inline(F.array(*columns)))
-
-
-def _weighted_mean(name: str) -> Column:
-    weight = F.sum(F.when(F.col(name).isNotNull(), F.col("weight")).otherwise(0))
-    mean = F.try_divide(F.sum(F.col(name) * F.col("weight")), weight)
-    return F.struct(F.lit(name).alias("name"), mean.alias("mean"), weight.alias("weight")).alias(name)
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjusted p-values, in the given order: at most the level where the family-wise error of all is (Holm 1979)."""
+    order = sorted(range(len(p_values)), key=lambda at: p_values[at])
+    adjusted = [0.0] * len(p_values)
+    largest = 0.0
+    for place, at in enumerate(order):
+        largest = max(largest, min(1.0, (len(p_values) - place) * p_values[at]))
+        adjusted[at] = largest
+    return adjusted

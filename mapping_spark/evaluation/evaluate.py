@@ -1,130 +1,290 @@
-"""Ranked lists in, gold.model_metrics out: every model, protocol, metric and cut-off together.
+"""Lists in, metrics out: every run, protocol, metric, cut-off and segment together, from one pass over the users.
 
-The order: mark each list's hits, one grouped pass to a row per (run, protocol, user) with a column `metric@k` each, then
-the bootstrap over those rows. `user_metrics` is the middle step on its own, for paired differences between two runs.
+The rows of lists, relevance and history of a user meet in one partition, by one shuffle without a sort or a join. There
+`judge.py` turns a partition into sums per metric and bootstrap replicate, and only sums travel on.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+from itertools import pairwise
 
-from pyspark.sql import DataFrame
+import pandas as pd
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from mapping_spark.errors import ConfigError
-from mapping_spark.evaluation.bootstrap import bootstrap_means
-from mapping_spark.evaluation.metrics import ACCURACY, coverage, novelty, self_information
+from mapping_spark.evaluation.judge import FOUND, STREAM, Context, Kind, Quantity, judged, user_values
+from mapping_spark.evaluation.means import MEANS, exposure, means
+from mapping_spark.evaluation.metrics import cut_offs
+from mapping_spark.evaluation.settings import EvaluationConfig
 from mapping_spark.tables.frames import conform
-from mapping_spark.tables.gold import MODEL_METRICS
+from mapping_spark.tables.gold import METRIC_REPLICATES, MODEL_DISTRIBUTIONS, MODEL_METRICS
+from mapping_spark.tables.store import Store
 
-RUN = ("run_id", "model", "protocol")
+ALL, LARGEST_GAP = "all", "largest_gap"
+TAIL_SHARE = 0.2
+"""Share of all interactions that the long tail holds together."""
+_CELLS_PER_PARTITION = 2_000_000
+_BYTES_PER_CELL = 48
 
 
-def evaluate(
-    lists: DataFrame,
-    relevant: DataFrame,
-    interactions: DataFrame,
-    *,
-    as_of_date: dt.date,
-    ks: Sequence[int],
-    n_replicates: int,
-    seed: int,
+@dataclass(frozen=True, slots=True)
+class RunLists:
+    """The lists of one run under one protocol."""
+
+    run_id: str
+    model: str
+    protocol: str
+    lists: DataFrame
+    """(user_idx bigint, item_idx bigint, rank int from 1, optional score double). A rank that is missing is an empty place; an
+    item twice counts at its better rank; of two items at one rank the smaller number stays; a null rank is no place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What lists are judged by."""
+
+    relevant: DataFrame
+    """(protocol, user_idx, item_idx, optional gain double > 0), see `relevant_items`; without `gain` every item gains 1."""
+    interactions: DataFrame
+    """(user_idx, item_idx), one row per pair of training: its users are the known users, its items the catalogue."""
+    categories: DataFrame | None = None
+    """(item_idx, category string), one row per item."""
+    segments: DataFrame | None = None
+    """(user_idx, segment string), one row per known user."""
+    vectors: DataFrame | None = None
+    """(item_idx, vector array<float>), one row per item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What came out: rows of three tables of gold, from one pass over the users."""
+
+    metrics: DataFrame
+    """gold.model_metrics."""
+    replicates: DataFrame
+    """gold.metric_replicates."""
+    distributions: DataFrame
+    """gold.model_distributions."""
+
+    as_of: dt.date
+
+    def write(self, store: Store) -> None:
+        """Replace the date's slice of each table."""
+        for table, frame in (
+            (MODEL_METRICS, self.metrics),
+            (METRIC_REPLICATES, self.replicates),
+            (MODEL_DISTRIBUTIONS, self.distributions),
+        ):
+            store.replace_slice(table, frame, {"as_of_date": self.as_of})
+
+
+def evaluate(runs: Sequence[RunLists], truth: Truth, config: EvaluationConfig, *, as_of: dt.date, seed: int) -> Evaluation:
+    """Every metric of every run at every cut-off, for everyone and by segment, with 95 % intervals over users.
+
+    Accuracy: mean over users with something relevant; one without a list counts 0. The other metrics: mean over users with a
+    list. `n_users_skipped`: known users whom a metric leaves out. The segment `largest_gap` is the largest less the smallest
+    value of the segments. Exposure metrics (coverage, gini, entropy) have no interval. With `n_replicates` = 0 no row has one.
+    Where nobody counts, values are null. Runs a Spark job at once: the pass, of which sums are kept.
+    Raises `ConfigError` for cut-offs that make no sense, for no runs, and for a run and protocol twice.
+    """
+    stage = _Stage.of(runs, truth, config, seed)
+    found = stage.stream.mapInArrow(partial(judged, context=stage.context), FOUND).localCheckpoint()
+    rows = stage.named(_user_rows(found, stage)).unionByName(stage.named(_exposure_rows(found, stage)))
+    dated = rows.withColumn("as_of_date", F.lit(as_of))
+    has_interval = F.size("means") > 1
+    distributions = stage.named(_distributions(found, stage)).withColumn("as_of_date", F.lit(as_of))
+    return Evaluation(
+        conform(dated, MODEL_METRICS),
+        conform(dated.where(has_interval), METRIC_REPLICATES),
+        conform(distributions, MODEL_DISTRIBUTIONS),
+        as_of,
+    )
+
+
+def user_metrics(runs: Sequence[RunLists], truth: Truth, ks: Sequence[int]) -> DataFrame:
+    """Each user's own values: (run_id, model, protocol, user_idx, `ndcg@5` ... double), null where the user does not count.
+
+    One row per run, protocol and user whom training knew, to whom something is relevant or who has a list in any run.
+    """
+    stage = _Stage.of(runs, truth, EvaluationConfig(ks=tuple(ks)), seed=0)
+    schema = "list int, user_idx bigint, numbers array<double>"
+    values = stage.stream.mapInArrow(partial(user_values, context=stage.context), schema)
+    names = [f"{metric}@{k}" for metric, k in stage.context.columns]
+    wide = [F.nanvl(F.col("numbers")[at], F.lit(None).cast("double")).alias(name) for at, name in enumerate(names)]
+    return stage.named(values).select("run_id", "model", "protocol", "user_idx", *wide)
+
+
+def by_history(interactions: DataFrame, bounds: Sequence[int]) -> DataFrame:
+    """Segments by how many items training knows of a user: (user_idx, segment), for bounds (20, 100) of three:
+    `items 1-19`, `items 20-99`, `items 100+`."""
+    n_items = F.count("*").alias("n_items")
+    edges = [1, *bounds]
+    names = [f"items {low}-{high - 1}" for low, high in pairwise(edges)] + [f"items {edges[-1]}+"]
+    segment = F.lit(names[0])
+    for low, name in zip(edges[1:], names[1:], strict=True):
+        segment = F.when(F.col("n_items") >= low, name).otherwise(segment)
+    return interactions.groupBy("user_idx").agg(n_items).select("user_idx", segment.alias("segment"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """The runs as one stream of rows, and what turns codes back into names."""
+
+    runs: Sequence[RunLists]
+    segments: Sequence[str]
+    items: DataFrame
+    catalogue: int
+    context: Context
+    stream: DataFrame
+
+    @classmethod
+    def of(cls, runs: Sequence[RunLists], truth: Truth, config: EvaluationConfig, seed: int) -> _Stage:
+        keys = [(run.run_id, run.protocol) for run in runs]
+        if not runs or len(set(keys)) < len(keys):
+            raise ConfigError("evaluate", f"the runs {keys}", "at least one run, each protocol of a run once", "Mend the runs.")
+        ks = cut_offs(config.ks)
+        protocols = sorted({run.protocol for run in runs})
+        holders = truth.interactions.groupBy("item_idx").agg(F.count("*").alias("n_holders")).localCheckpoint()
+        facts = _catalogue_facts(holders, int(ks[-1]))
+        n_known = truth.interactions.agg(F.count_distinct("user_idx")).first()[0]  # type: ignore[index]
+        segments = [] if truth.segments is None else sorted(row.segment for row in truth.segments.select("segment").distinct().collect())
+        context = Context(
+            protocols=tuple(protocols.index(run.protocol) for run in runs),
+            n_segments=len(segments),
+            ks=tuple(int(k) for k in ks),
+            n_replicates=config.n_replicates,
+            seed=seed,
+            n_known_users=max(n_known, 1),
+            tail_limit=facts.tail_limit,
+            popular=facts.popular,
+            has_categories=truth.categories is not None,
+            has_vectors=truth.vectors is not None,
+        )
+        items = holders.join(truth.categories, on="item_idx", how="left") if truth.categories is not None else holders
+        items = items.join(truth.vectors, on="item_idx", how="left") if truth.vectors is not None else items
+        stream = _stream(runs, truth, protocols, segments, items, int(ks[-1]))
+        width = _BYTES_PER_CELL + (0 if truth.vectors is None else 512)
+        cells = len(runs) * n_known * int(ks[-1]) * width // _BYTES_PER_CELL
+        n_partitions = max(cells // _CELLS_PER_PARTITION + 1, holders.sparkSession.sparkContext.defaultParallelism)
+        return cls(runs, [ALL, *segments, LARGEST_GAP], holders, facts.n_items, context, stream.repartition(n_partitions, "user_idx"))
+
+    def named(self, frame: DataFrame) -> DataFrame:
+        """Replace `list`, and `segment` where there is one, by what they stand for."""
+        names = F.array(*(F.struct(*(F.lit(getattr(run, key)).alias(key) for key in ("run_id", "model", "protocol"))) for run in self.runs))
+        named = frame.select(F.get(names, F.col("list")).alias("run"), *(column for column in frame.columns if column != "list"))
+        if "segment" in frame.columns:
+            named = named.withColumn("segment", F.get(F.array(*map(F.lit, self.segments)), F.col("segment")))
+        return named.select("run.*", *(column for column in named.columns if column != "run"))
+
+
+@dataclass(frozen=True, slots=True)
+class _CatalogueFacts:
+    n_items: int
+    tail_limit: float
+    popular: dict[int, int]
+
+
+def _catalogue_facts(holders: DataFrame, depth: int) -> _CatalogueFacts:
+    """What is small of the catalogue: its size, where the tail begins, and its `depth` most popular items (ties by number)."""
+    counts = pd.DataFrame(holders.groupBy("n_holders").count().toPandas()).sort_values(
+        "n_holders"
+    )  # as many rows as there are different counts
+    share = (counts["n_holders"] * counts["count"]).cumsum() / max((counts["n_holders"] * counts["count"]).sum(), 1)
+    tail = counts["n_holders"][share <= TAIL_SHARE]
+    first = holders.orderBy(F.desc("n_holders"), "item_idx").limit(depth).collect()
+    return _CatalogueFacts(
+        n_items=int(counts["count"].sum()),
+        tail_limit=float(tail.max()) if len(tail) else 0.0,
+        popular={row.item_idx: place for place, row in enumerate(first, start=1)},
+    )
+
+
+def _stream(
+    runs: Sequence[RunLists], truth: Truth, protocols: Sequence[str], segments: Sequence[str], items: DataFrame, depth: int
 ) -> DataFrame:
-    """Every metric of every run at every cut-off in `ks`, with its interval: the rows of gold.model_metrics.
-
-    `lists`: (run_id, model, protocol, user_idx, item_idx, rank int from 1), all runs and protocols together; an item twice in
-    a list counts at its best rank, the other place as one with nothing. `relevant`: what `relevant_items` gives.
-    `interactions`: the slice of silver.interactions the models were fitted on; its users are the known users, its items the
-    catalogue.
-
-    ndcg, hit_rate, precision, recall, map, mrr: mean over known users with something relevant, a user without a list counting
-    0; n_users + n_users_skipped = known users. novelty, coverage: over all lists given, as they need no relevance; n_users
-    are the users with a list, nobody is skipped. coverage has no interval. A run without any row in `lists` is not seen.
-    Raises `ConfigError` where `ks` is empty, repeats, or has a cut-off below 1.
-    """
-    per_user = user_metrics(lists, relevant, interactions, ks=ks)
-    columns = [name for name in per_user.columns if "@" in name]
-    means = bootstrap_means(per_user, by=RUN, columns=columns, n_replicates=n_replicates, seed=seed)
-    name = F.split("name", "@")
-    long = means.withColumns({"metric": name[0], "k": name[1].cast("int")})
-    skipped = F.when(F.col("metric").isin(list(ACCURACY)), F.col("n_known_users") - F.col("n_users")).otherwise(0)
-    counted = long.crossJoin(_n_known_users(interactions)).withColumn("n_users_skipped", skipped)
-    every = _beside_novelty(counted, catalogue_coverage(lists, interactions, ks=ks))
-    return conform(every.withColumns({"segment": F.lit("all"), "as_of_date": F.lit(as_of_date)}), MODEL_METRICS)
-
-
-def user_metrics(lists: DataFrame, relevant: DataFrame, interactions: DataFrame, *, ks: Sequence[int]) -> DataFrame:
-    """Each user's metrics in each run: (run_id, model, protocol, user_idx, `ndcg@5` ... `novelty@20` double).
-
-    One row per (run, protocol, user) with a list or with something relevant. Accuracy is null where nothing is relevant,
-    novelty where the list is empty. Arguments and errors as in `evaluate`.
-    """
-    cuts = _checked(ks)
-    rows = _places(lists, relevant, interactions, max(cuts)).unionByName(_asked(lists, relevant), allowMissingColumns=True)
-    place = F.when(F.col("rank").isNotNull(), F.struct("rank", "item_idx", "is_hit", "information"))
-    users = rows.groupBy(*RUN, "user_idx").agg(F.sort_array(F.collect_list(place)).alias("places"), F.max("n_relevant").alias("n_relevant"))
-    places = F.col("places")
-    # an item's first place is its best rank; a list is short, so looking each item up in it is cheap
-    once = users.withColumn("places", F.filter(places, lambda place, at: F.array_position(places["item_idx"], place["item_idx"]) == at + 1))
-    hit_ranks = F.filter(places, lambda place: place["is_hit"])["rank"]
-    marked = once.withColumn("hit_ranks", hit_ranks)
-    accuracy = [
-        function(F.col("hit_ranks"), F.col("n_relevant"), k).alias(f"{name}@{k}") for name, function in ACCURACY.items() for k in cuts
-    ]
-    return marked.select(*RUN, "user_idx", *accuracy, *(novelty(places, k).alias(f"novelty@{k}") for k in cuts))
+    category = F.xxhash64("category").alias("category") if truth.categories is not None else None
+    attributes = [F.col("item_idx"), F.col("n_holders").cast("double").alias("number")]
+    attributes += [F.when(F.col("category").isNotNull(), category).alias("category")] if category is not None else []
+    attributes += [F.col("vector")] if truth.vectors is not None else []
+    shown = reduce(DataFrame.unionByName, [_places(run, code, depth) for code, run in enumerate(runs)])
+    parts = [shown.join(items.select(*attributes), on="item_idx", how="left").withColumnRenamed("item_idx", "item")]
+    protocol = F.array_position(F.array(*map(F.lit, protocols)), F.col("protocol")) - 1
+    gain = F.col("gain") if "gain" in truth.relevant.columns else F.lit(1.0)
+    relevant = truth.relevant.where(F.col("protocol").isin(list(protocols)) & F.col("item_idx").isNotNull())
+    parts.append(
+        relevant.select("user_idx", _kind(Kind.RELEVANT), protocol.alias("code"), F.col("item_idx").alias("item"), gain.alias("number"))
+    )
+    known = truth.interactions.select("user_idx").distinct()
+    code = F.lit(0)
+    if truth.segments is not None:
+        known = known.join(truth.segments, on="user_idx", how="left")
+        code = F.array_position(F.array(*map(F.lit, segments)), F.col("segment"))
+    parts.append(known.select("user_idx", _kind(Kind.KNOWN), F.coalesce(code, F.lit(0)).alias("code")))
+    if truth.categories is not None:
+        history = truth.interactions.join(truth.categories, on="item_idx", how="inner").where(F.col("category").isNotNull())
+        counted = history.groupBy("user_idx", F.xxhash64("category").alias("category")).agg(F.count("*").alias("number"))
+        parts.append(counted.select("user_idx", _kind(Kind.HISTORY), "category", "number"))
+    return reduce(DataFrame.unionByName, [_of_stream(part) for part in parts])
 
 
-def catalogue_coverage(lists: DataFrame, interactions: DataFrame, *, ks: Sequence[int]) -> DataFrame:
-    """Coverage of each run at each cut-off: (run_id, model, protocol, k int, coverage double).
-
-    An item that no interaction holds is outside the catalogue and does not count; a run that shows no other has no row.
-    """
-    cuts = _checked(ks)
-    catalogue = interactions.select("item_idx").distinct()
-    n_items = catalogue.agg(F.count("*").alias("n_items"))  # one row, so the cross join adds none
-    shown = lists.groupBy(*RUN, "item_idx").agg(F.min("rank").alias("best_rank")).join(catalogue, on="item_idx", how="left_semi")
-    shares = (coverage(F.col("best_rank"), F.col("n_items"), k).alias(f"{k}") for k in cuts)
-    wide = shown.crossJoin(n_items).groupBy(*RUN).agg(*shares)
-    return wide.unpivot(list(RUN), [f"{k}" for k in cuts], "k", "coverage").withColumn("k", F.col("k").cast("int"))
+def _places(run: RunLists, code: int, depth: int) -> DataFrame:
+    score = F.col("score").cast("double") if "score" in run.lists.columns else F.lit(None).cast("double")
+    places = run.lists.where(F.col("rank").between(1, depth) & F.col("item_idx").isNotNull())
+    return places.select(
+        "user_idx", "item_idx", _kind(Kind.PLACE), F.lit(code).alias("code"), F.col("rank").alias("place"), score.alias("score")
+    )
 
 
-def _places(lists: DataFrame, relevant: DataFrame, interactions: DataFrame, depth: int) -> DataFrame:
-    """The first `depth` ranks of every list, each with whether it is a hit and how surprising the item is."""
-    key = ["protocol", "user_idx", "item_idx"]
-    hits = relevant.select(*key, F.lit(True).alias("is_hit"))  # one row per key
-    holders = interactions.groupBy("item_idx").agg(F.count("*").alias("n_item_users"))  # interactions: one row per (user, item)
-    shown = lists.where(F.col("rank") <= depth).join(hits, on=key, how="left").join(holders, on="item_idx", how="left")
-    information = self_information(F.col("n_item_users"), F.col("n_known_users")).alias("information")
-    return shown.crossJoin(_n_known_users(interactions)).select(*RUN, "user_idx", "rank", "item_idx", "is_hit", information)
+def _kind(kind: Kind) -> Column:
+    return F.lit(int(kind)).alias("kind")
 
 
-def _asked(lists: DataFrame, relevant: DataFrame) -> DataFrame:
-    """One row per run and user with something relevant: every run is asked for every such user, list or no list."""
-    runs = lists.select(*RUN).distinct()  # as many rows as runs x protocols
-    n_relevant = relevant.groupBy("protocol", "user_idx").agg(F.count("*").alias("n_relevant"))
-    return n_relevant.join(F.broadcast(runs), on="protocol", how="inner")
+def _of_stream(part: DataFrame) -> DataFrame:
+    """The columns of the stream; an absent one is 0 where it is a whole number, null elsewhere."""
+    columns = []
+    for field in STREAM.split(", "):
+        name, kind = field.split(" ")
+        empty = F.lit(0) if name in ("code", "place", "item") else F.lit(None)
+        columns.append((F.col(name) if name in part.columns else empty).cast(kind).alias(name))
+    return part.select(*columns)
 
 
-def _n_known_users(interactions: DataFrame) -> DataFrame:
-    """One row, so a cross join with it adds none: how many users the interactions know."""
-    return interactions.agg(F.count_distinct("user_idx").alias("n_known_users"))
+def _user_rows(found: DataFrame, stage: _Stage) -> DataFrame:
+    """(list, segment, ...) of every metric that is a mean over users. One group per list: sums of its partitions."""
+    sums = found.where(F.col("quantity") == int(Quantity.SUMS)).select("list", F.col("key").alias("segment"), "numbers")
+    gap = len(stage.segments) - 1
+    return sums.groupBy("list").applyInPandas(partial(means, context=stage.context, gap=gap), MEANS)
 
 
-def _beside_novelty(means: DataFrame, shares: DataFrame) -> DataFrame:
-    """Add a row for coverage beside each of novelty: both count the users with a list. Without an interval: no mean over users."""
-    columns = ("metric", "value", "ci_low", "ci_high")
-    none = F.lit(None).cast("double")
-    share = F.when(F.col("n_users") > 0, F.coalesce("coverage", F.lit(0.0)))  # lists that show nothing of the catalogue cover 0
-    own = F.struct(*columns)
-    coverage_row = F.struct(*(value.alias(name) for name, value in zip(columns, (F.lit("coverage"), share, none, none), strict=True)))
-    metrics = F.when(F.col("metric") == "novelty", F.array(own, coverage_row)).otherwise(F.array(own))
-    joined = means.join(shares, on=[*RUN, "k"], how="left")
-    return joined.select(*RUN, "k", "n_users", "n_users_skipped", F.inline(metrics))
+def _exposures(found: DataFrame, stage: _Stage) -> DataFrame:
+    """(list, item, k, n_lists, n_holders): how many lists of length k show the item; a row of no item where nothing is shown."""
+    shown = found.where(F.col("quantity") == int(Quantity.EXPOSURE))
+    sums = [F.sum(F.col("numbers")[at]).cast("bigint").alias(f"{k}") for at, k in enumerate(stage.context.ks)]
+    wide = shown.groupBy("list", F.col("key").alias("item_idx")).agg(*sums).join(stage.items, on="item_idx", how="left")
+    long = wide.unpivot(["list", "item_idx", "n_holders"], [f"{k}" for k in stage.context.ks], "k", "n_lists")
+    in_catalogue = F.col("n_holders").isNotNull()
+    return long.select(
+        "list", F.col("k").cast("int").alias("k"), F.when(in_catalogue, F.col("n_lists")).otherwise(0).alias("n_lists"), "n_holders"
+    )
 
 
-def _checked(ks: Sequence[int]) -> tuple[int, ...]:
-    cuts = tuple(sorted(set(ks)))
-    if not cuts or cuts[0] < 1 or len(cuts) < len(ks):
-        raise ConfigError("evaluation.ks", f"{list(ks)}", "different cut-offs, each 1 or more", "Use for example [5, 10, 20].")
-    return cuts
+def _exposure_rows(found: DataFrame, stage: _Stage) -> DataFrame:
+    """The metrics of all lists together; an item outside the catalogue does not count."""
+    histogram = _exposures(found, stage).groupBy("list", "k", "n_lists").agg(F.count("*").alias("n_items"))
+    measure = partial(exposure, catalogue=stage.catalogue, n_known_users=stage.context.n_known_users)
+    return histogram.groupBy("list", "k").applyInPandas(measure, MEANS)
+
+
+def _distributions(found: DataFrame, stage: _Stage) -> DataFrame:
+    """(list, quantity, k, bin, n): how popular the shown items are, and how the scores lie."""
+    octave = F.floor(2 * F.log2("n_holders")).cast("int").alias("bin")
+    items = _exposures(found, stage).where(F.col("n_lists") > 0).groupBy("list", "k", octave).agg(F.sum("n_lists").alias("n"))
+    scores = found.where(F.col("quantity") == int(Quantity.SCORES))
+    binned = scores.groupBy("list", F.col("key").cast("int").alias("bin")).agg(F.sum(F.col("numbers")[0]).cast("bigint").alias("n"))
+    depth = F.lit(stage.context.ks[-1])
+    return items.withColumn("quantity", F.lit("item_popularity")).unionByName(binned.withColumns({"k": depth, "quantity": F.lit("score")}))

@@ -16,8 +16,10 @@ class EvaluationConfig(Section):
     """Business days from the as-of date on in which an interaction is relevant."""
     ks: tuple[int, ...] = Field(default=(5, 10, 20), min_length=1)
     """Cut-offs of the lists."""
-    n_replicates: int = Field(default=200, ge=20)
-    """Bootstrap replicates behind each 95 % interval."""
+    n_replicates: int = Field(default=200, ge=0)
+    """Bootstrap replicates behind each 95 % interval; 0 for none."""
+    history_bounds: tuple[int, ...] = (100, 400)
+    """Segments of users by how many items are known of them: below the first, from there to below the next, and so on."""
 
     def until(self, as_of: dt.date) -> dt.date:
         """The day after the last one that counts."""

@@ -1,4 +1,4 @@
-"""Who chose what, how strongly, as of a date: events folded to one row per user and item."""
+"""Who chose what as of a date: how strongly, one row per user and item, and in which order, one row per choice."""
 
 from __future__ import annotations
 
@@ -52,19 +52,38 @@ def build_interactions(
     business day of the event to `as_of`, so at least 1; each event weighs at least 2^-32. The sum is exact in those
     units: another order of the rows gives the same weight. Users or items without an integer are left out.
     """
+    pairs = (
+        _counted(events, as_of, config)
+        .groupBy("user_id", "item_id")
+        .agg(
+            fixed_point_sum(event_weight(as_of, config)).alias("weight"),
+            F.count(F.lit(1)).alias("n_events"),
+            F.min("event_at").alias("first_at"),
+            F.max("event_at").alias("last_at"),
+        )
+    )
+    return conform(_with_indices(pairs, user_ids, item_ids).withColumn("as_of_date", F.lit(as_of)), INTERACTIONS)
+
+
+def build_choices(events: DataFrame, user_ids: DataFrame, item_ids: DataFrame, *, as_of: dt.date, config: InteractionsConfig) -> DataFrame:
+    """The events that `build_interactions` counts, in order: (user_idx, item_idx, basket string, recency int), one row per event.
+
+    basket = what a user took together: the event's session_id, else its business day; a name within the user. recency counts
+    from 1, the user's latest event (ties by event_id). No column is null. Users or items without an integer are left out.
+    """
+    basket = F.coalesce("session_id", F.col("event_date").cast("string")).alias("basket")
+    counted = _counted(events, as_of, config).select("user_id", "item_id", basket, "recency")
+    return _with_indices(counted, user_ids, item_ids).select("user_idx", "item_idx", "basket", "recency")
+
+
+def _counted(events: DataFrame, as_of: dt.date, config: InteractionsConfig) -> DataFrame:
+    """Choices before `as_of`, each user's latest ones, with `recency`: 1, 2 … back from the user's latest."""
     latest = Window.partitionBy("user_id").orderBy(F.desc("event_at"), F.asc("event_id"))
-    counted = (
+    return (
         events.where(is_choice(config) & (F.col("event_date") < F.lit(as_of)))
         .withColumn("recency", F.row_number().over(latest))
         .where(F.col("recency") <= config.max_events_per_user)
     )
-    pairs = counted.groupBy("user_id", "item_id").agg(
-        fixed_point_sum(event_weight(as_of, config)).alias("weight"),
-        F.count(F.lit(1)).alias("n_events"),
-        F.min("event_at").alias("first_at"),
-        F.max("event_at").alias("last_at"),
-    )
-    return conform(_with_indices(pairs, user_ids, item_ids).withColumn("as_of_date", F.lit(as_of)), INTERACTIONS)
 
 
 def future_interactions(

@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from mapping_spark.errors import ContractError, EnvironmentFault
 from mapping_spark.models.base import ModelConfig, Reach, TrainingData, Vectors
 from mapping_spark.models.crowd import of_frequent_items, recent_share
+from mapping_spark.models.space import Choice, Space, Span
 from mapping_spark.models.vectors import dense, log_weight, unit_length
 
 _LARGEST_ID = 2**31 - 1
@@ -33,7 +34,7 @@ class AlsConfig(ModelConfig):
     alpha: float = Field(1.0, gt=0)
     """Confidence = 1 + alpha * rating (implicit only). The textbook's 40 ruins small log ratings."""
     weight_scale: float = Field(4.0, gt=0)
-    """Rating = ln(1 + weight_scale * weight), so that heavy repeaters do not drown the rest."""
+    """Rating = ln(1 + weight_scale * weight), so that heavy repeaters do not drown the rest (implicit only)."""
     popularity_power: float = Field(0.1, ge=0, le=1)
     """Item factors are multiplied by (share of the most chosen item's users) ** power, users counted over
     `popularity_days`: what few choose lately sinks a little. 0 leaves the factors as MLlib found them (implicit only)."""
@@ -48,11 +49,18 @@ class AlsConfig(ModelConfig):
     checkpoint_dir: str | None = None
     """Where checkpoints lie if the session has no `spark.checkpoint.dir`; on a cluster a folder that all executors see."""
 
+    space: ClassVar[Space] = {
+        "rank": Choice((32, 64, 128)),
+        "regularization": Span(0.005, 0.2),
+        "popularity_power": Span(0.0, 0.3),
+        "min_users": Choice((1, 5, 10)),
+    }
+
 
 @dataclass(frozen=True, slots=True)
 class Als:
-    """Score = inner product of the user's and the item's factors, times a power of the item's recent popularity; about 0
-    (no interest) to 1, not a probability.
+    """Score = inner product of the user's and the item's factors. implicit: times a power of the item's recent popularity;
+    about 0 (no interest) to 1, not a probability. explicit: the rating to expect, on the scale of the weights.
 
     implicit: Hu, Koren, Volinsky, ICDM 2008; explicit: Zhou et al., AAIM 2008 (both as MLlib implements them).
     Likeness of two items = cosine of their factors.
@@ -87,12 +95,9 @@ class Als:
         return items.join(shares, on="item_idx", how="inner").select("item_idx", "indices", scaled)
 
     def _ratings(self, interactions: DataFrame) -> DataFrame:
+        rating = log_weight(self.config.weight_scale) if self.config.feedback == "implicit" else F.col("weight")
         # MLlib's result depends on the order of its input: fix which partition holds a row, and where in it.
-        ratings = interactions.select(
-            F.col("user_idx").cast("int"),
-            F.col("item_idx").cast("int"),
-            log_weight(self.config.weight_scale).cast("float").alias("rating"),
-        )
+        ratings = interactions.select(F.col("user_idx").cast("int"), F.col("item_idx").cast("int"), rating.cast("float").alias("rating"))
         return ratings.repartition(self.config.n_blocks, "user_idx").sortWithinPartitions("user_idx", "item_idx")
 
     def _estimator(self) -> ALS:

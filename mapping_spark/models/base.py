@@ -19,6 +19,7 @@ from pydantic import Field
 from pyspark.sql import DataFrame
 
 from mapping_spark.config import Section
+from mapping_spark.errors import MissingInput
 
 
 class ModelConfig(Section):
@@ -53,11 +54,22 @@ class TrainingData:
 
     `interactions`: the slice of silver.interactions of `as_of` (one row per user and item).
     `items`: (item_idx bigint, text string), one row per item of the id map; text is null where the catalogue has none.
+    `choices`: (user_idx bigint, item_idx bigint, basket string, recency int), one row per event that `interactions` counts, as
+    `features.interactions.build_choices` gives it; only models of baskets and sessions read it (see `in_order`).
     """
 
     interactions: DataFrame
     items: DataFrame
     as_of: dt.date
+    choices: DataFrame | None = None
+
+    @property
+    def in_order(self) -> DataFrame:
+        """The choices. Raises `MissingInput` where the data has none."""
+        if self.choices is None:
+            fix = "Give TrainingData what features.interactions.build_choices returns."
+            raise MissingInput("training data", "no choices", "one row per event in order: the model learns from baskets", fix)
+        return self.choices
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,8 +51,9 @@ class Inputs:
     trained: Mapping[str, Trained]
 
 
-def fit_all(store: Store, configs: Mapping[str, ModelConfig], inputs: Inputs, seed: int) -> None:
+def fit_all(store: Store, configs: Mapping[str, ModelConfig], inputs: Inputs, seed: int) -> dict[str, str]:
     """Fit each model, save its artifact, then write its row: a model whose row exists is whole and is not fitted again.
+    Returns the run of each model.
 
     A run's id is a hash of model, settings, date, seed, inputs and code: equal runs have one id and one row. A deep model
     is fitted by reading the vectors out of its trained weights. Two models are fitted at a time, so a run's `train_seconds`
@@ -62,11 +63,21 @@ def fit_all(store: Store, configs: Mapping[str, ModelConfig], inputs: Inputs, se
     done = {row["run_id"] for row in _of_date(store.read(MODEL_RUNS), data.as_of).select("run_id").collect()}  # one row per run
     fits = [_Fit(registry.build(name, config, seed), config, seed, inputs) for name, config in configs.items()]
     wanted = [fit for fit in fits if fit.run_id not in done]
+    run_ids = {fit.model.name: fit.run_id for fit in fits}
     if not wanted:
-        return
+        return run_ids
     shared = {"as_of_date": data.as_of, "seed": seed, "code_version": code_version(), "train_rows": data.interactions.count()}
     for run in as_finished(store.spark, (partial(fit.run, store) for fit in wanted)):
         store.insert_new(MODEL_RUNS, rows(store.spark, MODEL_RUNS, shared | run))
+    return run_ids
+
+
+def load_run(store: Store, name: str, config: ModelConfig, run_id: str) -> Fitted:
+    """One run of a model. Raises `MissingInput` where gold.model_runs has no such run."""
+    found = store.read(MODEL_RUNS).where(F.col("run_id") == run_id).collect()  # one row: run_id is the key
+    if not found:
+        raise MissingInput("gold.model_runs", f"no run {run_id}", "the run fitted", "Fit the model again.")
+    return _load(store, registry.build(name, config, found[0]["seed"]), found[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +139,24 @@ def _read_out(trained: Trained, store: Store) -> int:
 
 def load_all(store: Store, runs: DataFrame, configs: Mapping[str, ModelConfig], as_of: dt.date) -> dict[str, Fitted]:
     """The latest run of each model with these settings for the date. Raises `MissingInput` naming the models without one."""
+    found = _latest(runs, configs, as_of)
+    missing = sorted(set(configs) - set(found))
+    if missing:
+        raise MissingInput(f"gold.model_runs as of {as_of}", f"no run of {missing} with these settings", "one run each", "Run fit_models.")
+    return {name: _load(store, registry.build(name, configs[name], found[name]["seed"]), found[name]) for name in configs}
+
+
+def latest_runs(runs: DataFrame, configs: Mapping[str, ModelConfig], as_of: dt.date) -> dict[str, str]:
+    """Id of the latest run of each model with these settings for the date, by model; those without one are not in it."""
+    return {name: run["run_id"] for name, run in _latest(runs, configs, as_of).items()}
+
+
+def _latest(runs: DataFrame, configs: Mapping[str, ModelConfig], as_of: dt.date) -> dict[str, Any]:
     run = F.struct("run_id", "seed", "artifact_uri")
     latest = _of_date(runs, as_of).groupBy("model", "config").agg(F.max_by(run, F.struct("ended_at", "run_id")).alias("run"))
     found = {(row["model"], row["config"]): row["run"] for row in latest.collect()}  # one row per model and settings
     wanted = {name: (name, _as_text(config)) for name, config in configs.items()}
-    missing = sorted(name for name, key in wanted.items() if key not in found)
-    if missing:
-        raise MissingInput(f"gold.model_runs as of {as_of}", f"no run of {missing} with these settings", "one run each", "Run fit_models.")
-    return {name: _load(store, registry.build(name, configs[name], found[key]["seed"]), found[key]) for name, key in wanted.items()}
+    return {name: found[key] for name, key in wanted.items() if key in found}
 
 
 def _load(store: Store, model: registry.Model, run: Any) -> Fitted:

@@ -20,6 +20,7 @@ from mapping_spark.features.fixed_point import fixed_point_sum
 from mapping_spark.models.base import ModelConfig, Reach, TrainingData, Vectors
 from mapping_spark.models.crowd import of_frequent_items
 from mapping_spark.models.neighbours import block_neighbours
+from mapping_spark.models.space import Choice, Space, Span
 from mapping_spark.models.vectors import as_index, log_weight, one_hot, sparse
 
 _NEIGHBOURS = "item_idx bigint, indices array<int>, values array<float>"  # the shape of Vectors.items, no declared table
@@ -43,6 +44,13 @@ class ItemKnnConfig(ModelConfig):
     """A user's heaviest interactions that count; limits the cost of a user to the square of this."""
     n_blocks: int = Field(16, ge=1)
     """Blocks of items: more need less memory per task and send a user's row more often."""
+
+    space: ClassVar[Space] = {
+        "weighting": Choice(("cosine", "tfidf", "unit_user")),
+        "shrinkage": Span(0.5, 50.0),
+        "n_neighbours": Choice((50, 100, 200)),
+        "min_users": Choice((5, 10, 20)),
+    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from mapping_spark.models.base import ModelConfig, Reach, TrainingData, Vectors
 from mapping_spark.models.crowd import count_users
+from mapping_spark.models.space import Choice, Space
 from mapping_spark.models.vectors import dense
 
 
@@ -18,6 +19,8 @@ class PopularityConfig(ModelConfig):
 
     window_days: int | None = Field(30, ge=1)
     """Count users whose last event with the item lies at most so many days (of 24 h, UTC) before the date; null counts all."""
+
+    space: ClassVar[Space] = {"window_days": Choice((7, 14, 30, 60, 90))}
 
 
 @dataclass(frozen=True, slots=True)

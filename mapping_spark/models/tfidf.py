@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from mapping_spark.features.fixed_point import fixed_point_sum
 from mapping_spark.models.base import ModelConfig, Reach, TrainingData, Vectors
+from mapping_spark.models.space import Choice, Space, Span
 from mapping_spark.models.vectors import entries, log_weight, sparse
 
 
@@ -26,6 +27,8 @@ class TfidfConfig(ModelConfig):
     """Shorter words are left out."""
     weight_scale: float = Field(4.0, gt=0)
     """An item counts ln(1 + weight_scale * weight) in its user's mean."""
+
+    space: ClassVar[Space] = {"min_items": Choice((1, 2, 5)), "weight_scale": Span(0.5, 16.0)}
 
 
 @dataclass(frozen=True, slots=True)

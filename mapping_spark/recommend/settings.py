@@ -10,6 +10,8 @@ from pydantic import Field, field_validator
 
 from mapping_spark.config import Section
 
+CHAMPION = "champion"
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:
@@ -41,8 +43,8 @@ class BlockConfig(Section):
 class RecommendConfig(Section):
     """What gold.recommendations and gold.similar_items are made with."""
 
-    model: str = "hybrid"
-    """Model whose lists are published."""
+    model: str = CHAMPION
+    """Model whose lists are published: the one that passed the gate last, or any that is configured."""
 
     k: int = Field(default=10, ge=1, le=1000)
     """Items each user gets."""

@@ -13,10 +13,15 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from mapping_spark.errors import ConfigError
+from mapping_spark.tables.limits import Limit
 
 LAYERS = ("bronze", "silver", "gold", "ops")
-TYPES = ("string", "boolean", "int", "bigint", "float", "double", "date", "timestamp", "decimal(18,4)", "array<float>")
+TYPES = ("string", "boolean", "int", "bigint", "float", "double", "date", "timestamp", "decimal(18,4)", "array<float>", "array<double>")
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
+
+_ID_ENDINGS = ("_id", "_idx")
+_TIMES = ("date", "timestamp")
+_COUNTED = ("boolean", "int", "bigint", "float", "double", "decimal(18,4)", *_TIMES)
 
 
 def identifier(name: str, where: str) -> str:
@@ -45,11 +50,20 @@ class Column:
     doc: str
     unit: str = ""
     nullable: bool = False
+    is_category: bool = False
+    """Text of few values, none of which names a person: a profile may show them."""
 
     def __post_init__(self) -> None:
         identifier(self.name, "a column")
         if self.type not in TYPES:
             raise ConfigError(f"column {self.name}", f"type {self.type!r}", " or ".join(TYPES), "Use a flat type.")
+        if self.is_category and (self.type != "string" or self.name.endswith(_ID_ENDINGS)):
+            raise ConfigError(f"column {self.name}", "a category", "text that is no id", "Take the mark away.")
+
+    @property
+    def is_time(self) -> bool:
+        """Whether it holds dates or timestamps."""
+        return self.type in _TIMES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +88,7 @@ class Measure:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """One table: name, grain, columns, key, partitions, row checks and measures."""
+    """One table: name, grain, columns, key, partitions, row checks, measures, and limits on its profile."""
 
     name: str
     grain: str
@@ -83,6 +97,7 @@ class Table:
     partition_by: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
     measures: tuple[Measure, ...] = ()
+    limits: tuple[Limit, ...] = ()
     by_name: Mapping[str, Column] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -101,6 +116,10 @@ class Table:
         nullable = [name for name in self.primary_key if self.by_name[name].nullable]
         if nullable or not self.primary_key:
             self._refuse(f"the key {self.primary_key} with nullable {nullable}", "a key that is never null", "Mend the key.")
+        counted = [column.name for column in self.counted_columns]
+        times = [column.name for column in self.columns if column.is_time]
+        for limit in self.limits:
+            limit.refuse_misfit(self.name, columns=names, counted=counted, times=times)
 
     def _refuse(self, found: str, expected: str, fix: str) -> None:
         raise ConfigError(f"table {self.name}", found, expected, fix)
@@ -119,6 +138,12 @@ class Table:
     def column_names(self) -> tuple[str, ...]:
         """Names in declared order."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def counted_columns(self) -> tuple[Column, ...]:
+        """Columns whose values a profile counts in bins: numbers, times, booleans and categories, but no ids or keys."""
+        values = (c for c in self.columns if c.name not in self.primary_key and not c.name.endswith(_ID_ENDINGS))
+        return tuple(column for column in values if column.type in _COUNTED or column.is_category)
 
     @property
     def merge_condition(self) -> str:

@@ -25,6 +25,7 @@ _SPARK_TYPES: dict[str, T.DataType] = {
     "float": T.FloatType(),
     "double": T.DoubleType(),
     "array<float>": T.ArrayType(T.FloatType()),
+    "array<double>": T.ArrayType(T.DoubleType()),
     "date": T.DateType(),
     "timestamp": T.TimestampType(),
     "decimal(18,4)": T.DecimalType(18, 4),
@@ -48,6 +49,7 @@ _PLACEHOLDERS: dict[str, Any] = {
     "timestamp": dt.datetime(2000, 1, 1, tzinfo=dt.UTC),
     "decimal(18,4)": Decimal(0),
     "array<float>": [0.0],
+    "array<double>": [0.0],
 }
 
 

@@ -1,9 +1,10 @@
 """Gold: what people read. Flat; ratios are measures, never columns."""
 
 from mapping_spark.tables.contract import Check, Column, Measure, Table
+from mapping_spark.tables.limits import Limit
 
 _RUN_ID = Column("run_id", "string", "The model run that made it (gold.model_runs).")
-_MODEL = Column("model", "string", "Name of the model.")
+_MODEL = Column("model", "string", "Name of the model.", is_category=True)
 _AS_OF = Column("as_of_date", "date", "Only events of earlier business days were used.", unit="business time zone")
 
 RECOMMENDATIONS = Table(
@@ -16,8 +17,8 @@ RECOMMENDATIONS = Table(
         Column("item_id", "string", "Item key."),
         Column("score", "double", "Score of the stage that filled the slot; comparable within one stage and run only."),
         _MODEL,
-        Column("stage", "string", "What filled the slot: `model`, `similar`, `segment_popular` or `popular`."),
-        Column("reason_code", "string", "Kind of reason: a code a page can translate."),
+        Column("stage", "string", "What filled the slot: `model`, `similar`, `segment_popular` or `popular`.", is_category=True),
+        Column("reason_code", "string", "Kind of reason: a code a page can translate.", is_category=True),
         Column("reason", "string", "Why this item, in words, with the evidence."),
         Column("recommendation_id", "string", "Id to log with impressions and clicks: hash of date, user, rank, item and run."),
         _RUN_ID,
@@ -27,6 +28,12 @@ RECOMMENDATIONS = Table(
     checks=(
         Check(name="rank_from_1", condition="rank >= 1"),
         Check(name="known_stage", condition="stage IN ('model', 'similar', 'segment_popular', 'popular')"),
+    ),
+    limits=(
+        Limit(measure="n_rows", at_least=1, breach="stop"),
+        Limit(measure="row_change", at_least=-0.5, breach="stop"),  # half the users without a list
+        Limit(measure="psi", column="stage", at_most=0.25),
+        Limit(measure="psi", column="reason_code", at_most=0.25),
     ),
 )
 
@@ -114,29 +121,96 @@ TRAINING_EPOCHS = Table(
     ),
 )
 
+_PROTOCOL = Column("protocol", "string", "`all_items`, or `new_items` (only items new to the user, seen ones left out).")
+_METRIC = Column("metric", "string", "Name of the metric; its formula stands in evaluation/metrics.py.")
+_K = Column("k", "int", "Cut-off of the list.", unit="items")
+_SEGMENT = Column("segment", "string", "Users counted: `all`, or a segment by items known of a user; `largest_gap`: between two of these.")
+_K_FROM_1 = Check(name="k_from_1", condition="k >= 1")
+
 MODEL_METRICS = Table(
     name="gold.model_metrics",
     grain="one row per (run, protocol, metric, k, segment)",
     columns=(
         _RUN_ID,
-        Column("protocol", "string", "`all_items`, or `new_items` (only items new to the user, seen ones left out)."),
-        Column("metric", "string", "Name of the metric; its formula stands in evaluation/metrics.py."),
-        Column("k", "int", "Cut-off of the list.", unit="items"),
-        Column("segment", "string", "Users counted; `all` for everyone."),
+        _PROTOCOL,
+        _METRIC,
+        _K,
+        _SEGMENT,
         _MODEL,
         _AS_OF,
-        Column("value", "double", "Mean over users (coverage: share of the catalogue); null where no user counts.", nullable=True),
+        Column("value", "double", "Mean over users (coverage, gini, entropy: of all lists); null where none counts.", nullable=True),
         Column("ci_low", "double", "Lower end of the 95 % bootstrap interval over users; null where none is defined.", nullable=True),
         Column("ci_high", "double", "Upper end of the 95 % bootstrap interval over users; null where none is defined.", nullable=True),
         Column("n_users", "bigint", "Users counted.", unit="users"),
-        Column("n_users_skipped", "bigint", "Users left out because nothing was relevant to them.", unit="users"),
+        Column("n_users_skipped", "bigint", "Known users left out: accuracy, nothing was relevant to them; else, no list.", unit="users"),
     ),
     primary_key=("run_id", "protocol", "metric", "k", "segment"),
     partition_by=("as_of_date",),
-    checks=(
-        Check(name="k_from_1", condition="k >= 1"),
-        Check(name="interval_holds_value", condition="ci_low <= ci_high"),
+    checks=(_K_FROM_1, Check(name="interval_holds_value", condition="ci_low <= ci_high")),
+)
+
+METRIC_REPLICATES = Table(
+    name="gold.metric_replicates",
+    grain="one row per (run, protocol, metric, k, segment) of a metric with an interval",
+    columns=(
+        _RUN_ID,
+        _PROTOCOL,
+        _METRIC,
+        _K,
+        _SEGMENT,
+        _MODEL,
+        _AS_OF,
+        Column("means", "array<double>", "The value, then one per bootstrap replicate; replicate by replicate, two runs are paired."),
     ),
+    primary_key=("run_id", "protocol", "metric", "k", "segment"),
+    partition_by=("as_of_date",),
+    checks=(_K_FROM_1, Check(name="has_replicates", condition="size(means) > 1")),
+)
+
+MODEL_DISTRIBUTIONS = Table(
+    name="gold.model_distributions",
+    grain="one row per (run, protocol, quantity, k, bin)",
+    columns=(
+        _RUN_ID,
+        _PROTOCOL,
+        Column("quantity", "string", "`item_popularity`: users who have the item shown; `score`: the model's score of it."),
+        _K,
+        Column("bin", "int", "Half octaves: floor(2 log2(users)), or round(2 sign(s) log2(1 + 1024 |s|)) of a score s."),
+        _MODEL,
+        _AS_OF,
+        Column("n", "bigint", "Places of all lists in the bin.", unit="places"),
+    ),
+    primary_key=("run_id", "protocol", "quantity", "k", "bin"),
+    partition_by=("as_of_date",),
+    checks=(
+        _K_FROM_1,
+        Check(name="known_quantity", condition="quantity IN ('item_popularity', 'score')"),
+        Check(name="not_empty", condition="n > 0"),
+    ),
+)
+
+PROMOTIONS = Table(
+    name="gold.promotions",
+    grain="one row per decision of the gate, and per rollback",
+    columns=(
+        Column("decision_id", "string", "Hash of candidate, champion, rules and numbers: the same decision has one row."),
+        Column("candidate_run_id", "string", "The run judged (gold.model_runs)."),
+        Column("champion_run_id", "string", "The run served until then; null where there was none.", nullable=True),
+        Column("verdict", "string", "`promoted`, `rejected`, `kept` (good enough, another was better), or `rollback`."),
+        Column("reason", "string", "Each rule that decided, with its number and its limit."),
+        Column("metric", "string", "What was compared: metric@k under a protocol."),
+        Column(
+            "delta", "double", "Candidate minus champion (where none: the best baseline) on the same users; null where none.", nullable=True
+        ),
+        Column("ci_low", "double", "Lower end of the paired 95 % interval; null where none.", nullable=True),
+        Column("ci_high", "double", "Upper end of the paired 95 % interval; null where none.", nullable=True),
+        Column("checks", "string", "Every rule as JSON: name, number, limit, whether it held."),
+        _MODEL,
+        _AS_OF,
+        Column("decided_at", "timestamp", "When.", unit="UTC"),
+    ),
+    primary_key=("decision_id",),
+    checks=(Check(name="known_verdict", condition="verdict IN ('promoted', 'rejected', 'kept', 'rollback')"),),
 )
 
 _CAMPAIGN = Column("campaign_id", "string", "Campaign key.")

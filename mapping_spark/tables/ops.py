@@ -1,6 +1,6 @@
 """Ops: how it went."""
 
-from mapping_spark.tables.contract import Check, Column, Table
+from mapping_spark.tables.contract import Check, Column, Measure, Table
 
 JOB_RUNS = Table(
     name="ops.job_runs",
@@ -64,4 +64,101 @@ EVENT_ACCOUNTING = Table(
     ),
     primary_key=("source", "batch_id"),
     checks=(Check(name="in_equals_the_sum", condition="n_in = n_clean + n_duplicate + n_quarantined + n_late"),),
+)
+
+_PROFILED = (
+    Column(
+        "as_of_date", "date", "The date of the run; of dated rows only those that a run for this date may use.", unit="business time zone"
+    ),
+    Column("table_name", "string", "The table profiled, as <layer>.<name>."),
+    Column("table_version", "bigint", "Its Delta version."),
+)
+_DAYS = "days before as_of_date for dates and times"
+
+
+def _profile(name: str) -> Table:
+    quantiles = (
+        Column(f"p{share:02}", "double", f"Quantile {share} %, approximate; null for text and ids.", unit=_DAYS, nullable=True)
+        for share in (5, 25, 50, 75, 95)
+    )
+    return Table(
+        name=name,
+        grain="one row per (as_of_date, table, column)",
+        columns=(
+            *_PROFILED,
+            Column("column_name", "string", "The column."),
+            Column("n_rows", "bigint", "Rows of the table.", unit="rows"),
+            Column("n_nulls", "bigint", "Rows in which the column is null.", unit="rows"),
+            Column("n_distinct", "bigint", "Distinct values without null, estimated to about 5 %.", unit="values"),
+            *quantiles,
+            Column(
+                "freshness_days",
+                "int",
+                "From the latest value to as_of_date; null where the column is no date or time.",
+                "days",
+                nullable=True,
+            ),
+        ),
+        primary_key=("as_of_date", "table_name", "column_name"),
+        partition_by=("as_of_date",),
+        checks=(Check(name="nulls_among_rows", condition="n_nulls BETWEEN 0 AND n_rows"),),
+        measures=(Measure(name="null_share", numerator="n_nulls", denominator="n_rows", doc="Share of rows in which the column is null"),),
+    )
+
+
+def _histograms(name: str) -> Table:
+    return Table(
+        name=name,
+        grain="one row per (as_of_date, table, column, kind, bin) that has rows",
+        columns=(
+            *_PROFILED,
+            Column("column_name", "string", "A number, date, time, boolean or declared category; never an id, a key or free text."),
+            Column("kind", "string", "`value` (a category), `range` (numbers), `null` or `other` (rare and overlong values together)."),
+            Column("bin", "string", "The category, or the end of the range nearest to 0; empty for `null` and `other`."),
+            Column("low", "double", "Lower end of the range; null for other kinds.", unit=_DAYS, nullable=True),
+            Column("high", "double", "Upper end of the range; null for other kinds.", unit=_DAYS, nullable=True),
+            Column("n_rows", "bigint", "Rows in the bin.", unit="rows"),
+        ),
+        primary_key=("as_of_date", "table_name", "column_name", "kind", "bin"),
+        partition_by=("as_of_date",),
+        checks=(
+            Check(name="known_kind", condition="kind IN ('value', 'range', 'null', 'other')"),
+            Check(name="has_rows", condition="n_rows > 0"),
+        ),
+    )
+
+
+def _drift(name: str) -> Table:
+    return Table(
+        name=name,
+        grain="one row per (as_of_date, table, column, measure, baseline)",
+        columns=(
+            *_PROFILED,
+            Column("column_name", "string", "The column; empty for a measure of the whole table."),
+            Column("measure", "string", "What is measured; its meaning stands in tables/limits.py."),
+            Column("baseline", "string", "`previous` or `reference`, or `none` where the measure needs no other profile."),
+            Column("baseline_date", "date", "The as_of_date compared with; null where there is none.", nullable=True),
+            Column("value", "double", "The measure."),
+            Column("bounds", "string", "The declared bounds: those that were left, if any; null where none are declared.", nullable=True),
+            Column("verdict", "string", "`free` (no limit), `kept`, `warn` or `stop`."),
+        ),
+        primary_key=("as_of_date", "table_name", "column_name", "measure", "baseline"),
+        partition_by=("as_of_date",),
+        checks=(
+            Check(name="known_verdict", condition="verdict IN ('free', 'kept', 'warn', 'stop')"),
+            Check(name="known_baseline", condition="baseline IN ('none', 'previous', 'reference')"),
+        ),
+    )
+
+
+# Two sets of one shape: a table has one writer, silver is judged before models are fitted and recommendations after.
+TABLE_PROFILE, TABLE_HISTOGRAMS, TABLE_DRIFT = (
+    _profile("ops.table_profile"),
+    _histograms("ops.table_histograms"),
+    _drift("ops.table_drift"),
+)
+RECOMMENDATION_PROFILE, RECOMMENDATION_HISTOGRAMS, RECOMMENDATION_DRIFT = (
+    _profile("ops.recommendation_profile"),
+    _histograms("ops.recommendation_histograms"),
+    _drift("ops.recommendation_drift"),
 )

@@ -1,6 +1,7 @@
 """Silver: clean, typed, unique. Ids are the source's own text; `*_idx` are the integers models use."""
 
 from mapping_spark.tables.contract import Check, Column, Table
+from mapping_spark.tables.limits import Limit
 
 EVENT_TYPES = (
     "impression",
@@ -26,20 +27,20 @@ _EVENT_COLUMNS = (
     Column("event_id", "string", "Id of the event, unique within the de-duplication window."),
     Column("user_id", "string", "User key as the source wrote it, in canonical form."),
     Column("item_id", "string", "Item key; null where the event is not about an item.", nullable=True),
-    Column("event_type", "string", "What happened: one of the declared event types."),
+    Column("event_type", "string", "What happened: one of the declared event types.", is_category=True),
     Column("event_at", "timestamp", "When it happened.", unit="UTC"),
     Column("event_date", "date", "Business day of the event.", unit="business time zone"),
     Column("quantity", "double", "Units; null where counting makes no sense.", unit="units", nullable=True),
     Column("value", "decimal(18,4)", "Money paid; null where no money moved.", unit="currency", nullable=True),
     Column("discount", "decimal(18,4)", "Coupon discount in the event; null where no coupon applies.", unit="currency", nullable=True),
-    Column("currency", "string", "ISO 4217 code of `value`; null where no money moved.", nullable=True),
+    Column("currency", "string", "ISO 4217 code of `value`; null where no money moved.", nullable=True, is_category=True),
     Column("session_id", "string", "Session or basket; null where the source has none.", nullable=True),
-    Column("channel", "string", "Marketing or sales channel; null where unknown.", nullable=True),
-    Column("platform", "string", "Platform or shop; null where unknown.", nullable=True),
+    Column("channel", "string", "Marketing or sales channel; null where unknown.", nullable=True, is_category=True),
+    Column("platform", "string", "Platform or shop; null where unknown.", nullable=True, is_category=True),
     Column("campaign_id", "string", "Campaign; null where none is involved.", nullable=True),
-    Column("variant", "string", "Campaign variant; null where none is involved.", nullable=True),
+    Column("variant", "string", "Campaign variant; null where none is involved.", nullable=True, is_category=True),
     Column("recommendation_id", "string", "Recommendation that led here; null where none did.", nullable=True),
-    Column("source", "string", "Name of the declared source."),
+    Column("source", "string", "Name of the declared source.", is_category=True),
     Column("batch_id", "bigint", "The bronze batch that brought it."),
 )
 _EVENT_CHECKS = (
@@ -57,6 +58,17 @@ EVENTS = Table(
     primary_key=("event_id",),
     partition_by=("event_date",),
     checks=_EVENT_CHECKS,
+    limits=(
+        Limit(measure="n_rows", at_least=1, breach="stop"),
+        Limit(measure="row_change", at_least=-0.05, breach="stop"),  # events are only ever added
+        Limit(measure="freshness_days", column="event_date", at_most=7),
+        Limit(measure="null_share", column="item_id", at_most=0.9),
+        Limit(measure="psi", column="event_type", at_most=0.25),
+        Limit(measure="psi", column="source", at_most=0.25),
+        Limit(measure="js", column="currency", at_most=0.1),
+        Limit(measure="js", column="value", at_most=0.2),
+        Limit(measure="js", column="quantity", at_most=0.2),
+    ),
 )
 
 LATE_EVENTS = Table(
@@ -92,14 +104,21 @@ ITEMS = Table(
     columns=(
         Column("item_id", "string", "Item key."),
         Column("title", "string", "What people call it."),
-        Column("category", "string", "Category of the catalogue."),
-        Column("brand", "string", "Brand or its kind."),
+        Column("category", "string", "Category of the catalogue.", is_category=True),
+        Column("brand", "string", "Brand or its kind.", is_category=True),
         Column("price", "decimal(18,4)", "List price; null where the catalogue has none.", unit="currency", nullable=True),
         Column("text", "string", "All words the item is described by."),
         Column("is_available", "boolean", "Whether it can be recommended now."),
     ),
     primary_key=("item_id",),
     checks=(Check(name="price_not_negative", condition="price >= 0"), Check(name="id_not_blank", condition="length(trim(item_id)) > 0")),
+    limits=(
+        Limit(measure="n_rows", at_least=1, breach="stop"),
+        Limit(measure="row_change", at_least=-0.5, breach="stop"),  # half a catalogue is a broken delivery
+        Limit(measure="psi", column="is_available", at_most=0.25),
+        Limit(measure="js", column="category", at_most=0.3),
+        Limit(measure="js", column="price", at_most=0.3),
+    ),
 )
 
 USERS = Table(
@@ -107,15 +126,32 @@ USERS = Table(
     grain="one row per user",
     columns=(
         Column("user_id", "string", "User key."),
-        Column("age_band", "string", "Age of the head of the household; null where undeclared.", unit="years", nullable=True),
-        Column("income_band", "string", "Household income; null where undeclared.", unit="1,000 currency a year", nullable=True),
-        Column("household_size", "string", "People in the household; null where undeclared.", unit="people", nullable=True),
-        Column("household_type", "string", "Composition of the household; null where undeclared.", nullable=True),
-        Column("segment", "string", "Declared segment; null where the attributes are unknown.", nullable=True),
+        Column(
+            "age_band", "string", "Age of the head of the household; null where undeclared.", unit="years", nullable=True, is_category=True
+        ),
+        Column(
+            "income_band",
+            "string",
+            "Household income; null where undeclared.",
+            unit="1,000 currency a year",
+            nullable=True,
+            is_category=True,
+        ),
+        Column(
+            "household_size", "string", "People in the household; null where undeclared.", unit="people", nullable=True, is_category=True
+        ),
+        Column("household_type", "string", "Composition of the household; null where undeclared.", nullable=True, is_category=True),
+        Column("segment", "string", "Declared segment; null where the attributes are unknown.", nullable=True, is_category=True),
         Column("has_marketing_consent", "boolean", "Whether the user may be recommended to and mailed."),
     ),
     primary_key=("user_id",),
     checks=(Check(name="id_not_blank", condition="length(trim(user_id)) > 0"),),
+    limits=(
+        Limit(measure="row_change", at_least=-0.5, breach="stop"),
+        Limit(measure="psi", column="has_marketing_consent", at_most=0.25, breach="stop"),  # who may be mailed does not turn overnight
+        Limit(measure="psi", column="segment", at_most=0.25),
+        Limit(measure="psi", column="age_band", at_most=0.25),
+    ),
 )
 
 USER_IDS = Table(
@@ -160,6 +196,13 @@ INTERACTIONS = Table(
         Check(name="weight_positive", condition="weight > 0"),
         Check(name="events_from_1", condition="n_events >= 1"),
         Check(name="first_before_last", condition="first_at <= last_at"),
+    ),
+    limits=(
+        Limit(measure="n_rows", at_least=1, breach="stop"),
+        Limit(measure="row_change", at_least=-0.5, breach="stop"),  # histories end only where users are forgotten
+        Limit(measure="freshness_days", column="last_at", at_most=7),
+        Limit(measure="js", column="weight", at_most=0.2),
+        Limit(measure="js", column="n_events", at_most=0.2),
     ),
 )
 

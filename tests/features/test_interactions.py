@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 
 from mapping_spark.config import validated
 from mapping_spark.errors import ConfigError
-from mapping_spark.features.interactions import InteractionsConfig, build_interactions, future_interactions
+from mapping_spark.features.interactions import InteractionsConfig, build_choices, build_interactions, future_interactions
 from mapping_spark.tables.frames import empty, rows
 from mapping_spark.tables.silver import EVENTS, ITEM_IDS, USER_IDS
 
@@ -107,3 +107,23 @@ def test_settings_are_refused_all_at_once() -> None:
         validated(InteractionsConfig, raw, "interactions")
     for hint in ("did you mean 'purchase'?", "view weighs 0", "half_life_days = 0", "did you mean 'half_life_days'?"):
         assert hint in str(fault.value)
+
+
+def choices(spark: SparkSession, *events: dict[str, Any], config: InteractionsConfig = TEN_DAYS) -> list[tuple[Any, ...]]:
+    frame = build_choices(rows(spark, EVENTS, *events), *ids(spark), as_of=AS_OF, config=config)
+    assert frame.dtypes == [("user_idx", "bigint"), ("item_idx", "bigint"), ("basket", "string"), ("recency", "int")]
+    return sorted(tuple(row) for row in frame.collect())
+
+
+def test_choices_stand_in_order_with_their_basket(spark: SparkSession) -> None:
+    found = choices(
+        spark, event("a", 9), event("b", 8, item_id="j", session_id="s"), event("c", 8, session_id="s"), event("d", user_id="v")
+    )
+    assert found == [(0, 0, "2017-11-22", 3), (0, 0, "s", 2), (0, 1, "s", 1), (1, 0, "2017-11-21", 1)]  # b and c at once: by event_id
+
+
+def test_choices_hold_no_future_no_other_events_and_the_latest_only(spark: SparkSession) -> None:
+    events = (event("a", 9), event("b", 3), event("c", 0), event("d", 1, event_type="view", value=None), event("e", 2, item_id="k"))
+    assert choices(spark, *events) == [(0, 0, "2017-11-22", 3), (0, 0, "2017-11-28", 2)]  # item k, without an integer, has recency 1
+    capped = InteractionsConfig(max_events_per_user=1)
+    assert choices(spark, event("a", 9), event("b", 3, item_id="j"), config=capped) == [(0, 1, "2017-11-28", 1)]

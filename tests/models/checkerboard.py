@@ -1,14 +1,16 @@
 """A market whose right answers are known: even users choose even items, odd users odd ones, and one pair is withheld.
 
-Even users are more, so even items are what most users choose. The withheld item is the last of its colour: a tie never
+Each user chose everything in one basket, item after item around the board from the user's own place, so that every item
+follows another. Even users are more, so even items are what most users choose. The withheld item is the last of its colour: a tie never
 helps it. Nobody chose the last item of the catalogue.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping, Sequence
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from mapping_spark.models.base import TrainingData
 from mapping_spark.tables.frames import rows, small
@@ -23,7 +25,7 @@ PAIRS = tuple((user, item) for user in USERS for item in ITEMS if user % 2 == it
 
 
 def training_data(spark: SparkSession, pairs: tuple[tuple[int, int], ...] = PAIRS) -> TrainingData:
-    """The pairs as interactions of weight 1, and a catalogue that words even and odd items differently."""
+    """The pairs as interactions of weight 1 and as baskets, and a catalogue that words even and odd items differently."""
     last = dt.datetime.combine(AS_OF - dt.timedelta(days=3), dt.time(12))
     interactions = (
         dict(
@@ -33,4 +35,16 @@ def training_data(spark: SparkSession, pairs: tuple[tuple[int, int], ...] = PAIR
     )
     texts = [(i, "fresh milk" if i % 2 == 0 else "rye bread") for i in ITEMS] + [(UNSOLD, None)]
     items = small(spark, texts, "item_idx bigint, text string")  # features.item_text's shape, no declared table
-    return TrainingData(rows(spark, INTERACTIONS, *interactions), items, AS_OF)
+    walks = {user: [_around(user, [item for owner, item in pairs if owner == user])] for user, _ in pairs}
+    return TrainingData(rows(spark, INTERACTIONS, *interactions), items, AS_OF, choices(spark, walks))
+
+
+def choices(spark: SparkSession, histories: Mapping[int, Sequence[Sequence[int]]]) -> DataFrame:
+    """TrainingData.choices of users whose baskets, and the items of each, are written oldest first."""
+    taken = {user: [(item, f"b{n}") for n, basket in enumerate(baskets) for item in basket] for user, baskets in histories.items()}
+    recent = [(user, *choice, recency) for user, own in taken.items() for recency, choice in enumerate(reversed(own), 1)]
+    return small(spark, recent, "user_idx bigint, item_idx bigint, basket string, recency int")  # features.build_choices' shape
+
+
+def _around(user: int, items: list[int]) -> list[int]:
+    return sorted(items, key=lambda item: (item - user) % len(ITEMS))

@@ -58,7 +58,9 @@ def best(query: dict[int, float], targets: Rows) -> list[int]:
 @pytest.fixture(scope="module")
 def market(spark: SparkSession) -> TrainingData:
     data = training_data(spark)
-    return TrainingData(data.interactions.localCheckpoint(), data.items.localCheckpoint(), data.as_of)
+    return TrainingData(
+        data.interactions.localCheckpoint(), data.items.localCheckpoint(), data.as_of, choices=data.in_order.localCheckpoint()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +154,8 @@ def test_alike_items_have_one_colour(loaded: dict[str, dict[str, Rows]], name: s
 
 @pytest.mark.parametrize("name", VECTOR)
 def test_fit_gives_the_same_for_the_rows_in_another_order(market: TrainingData, loaded: dict[str, dict[str, Rows]], name: str) -> None:
-    shuffled = TrainingData(market.interactions.repartition(3, "item_idx"), market.items.repartition(2), market.as_of)
+    choices = market.in_order.repartition(3, "item_idx")
+    shuffled = TrainingData(market.interactions.repartition(3, "item_idx"), market.items.repartition(2), market.as_of, choices)
     again = collected(model(name).fit(shuffled))
     for role, vectors in loaded[name].items():
         assert again[role] == {key: pytest.approx(vector, rel=1e-5) for key, vector in vectors.items()}
@@ -167,7 +170,7 @@ def test_counts_its_parameters(spark: SparkSession, saved: dict[str, str], loade
 
 @pytest.mark.parametrize("name", VECTOR)
 def test_no_interactions_give_no_vectors(spark: SparkSession, market: TrainingData, tmp_path: Path, name: str) -> None:
-    nothing = TrainingData(market.interactions.limit(0), market.items, market.as_of)
+    nothing = TrainingData(market.interactions.limit(0), market.items, market.as_of, market.in_order.limit(0))
     artifact.save(model(name).fit(nothing), str(tmp_path))
     vectors = artifact.load(spark, str(tmp_path))
     assert all(rows == {} for rows in collected(vectors).values())
