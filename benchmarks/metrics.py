@@ -181,10 +181,14 @@ def run_size(contenders: Mapping[str, Contender], sizes: Sizes, task: Task, repe
 
 
 def growth(results: Sequence[dict[str, Any]]) -> dict[str, float]:
-    """The power of the number of users with which seconds grow from the first size to the last; 1 is linear."""
-    first, last = results[0], results[-1]
-    users = math.log(last["sizes"]["n_users"] / first["sizes"]["n_users"])
-    return {name: math.log(last["seconds"][name] / first["seconds"][name]) / users for name in first["seconds"]}
+    """The power of the number of users with which a contender's seconds grow from the first size to its last; 1 is linear."""
+    powers, first = {}, results[0]
+    for name, seconds in first["seconds"].items():
+        last = [result for result in results if name in result["seconds"]][-1]
+        users = math.log(last["sizes"]["n_users"] / first["sizes"]["n_users"])
+        if users:
+            powers[name] = math.log(last["seconds"][name] / seconds) / users
+    return powers
 
 
 def machine() -> dict[str, Any]:
@@ -206,6 +210,7 @@ def options() -> argparse.Namespace:
         ("interactions", 20, "items per user in training"),
         ("replicates", 200, "bootstrap replicates of ours_with_intervals; 0 to leave it out"),
         ("repeats", 3, "runs of each contender"),
+        ("replay-up-to", 1_000_000, "users beyond which RePlay is left out"),
         ("cores", 2, "threads of Spark"),
         ("shuffle-partitions", 32, "partitions of a shuffle"),
         ("seed", 0, "seed of the data and the replicates"),
@@ -244,7 +249,10 @@ def main() -> None:
         n_users = round(asked.users * share)
         print(f"\n{n_users:,} users x {asked.length} recommendations", flush=True)
         sizes = Sizes(n_users, asked.items, asked.length, asked.relevant, asked.interactions, asked.seed)
-        results.append(run_size(contenders, sizes, task, asked.repeats))
+        chosen = dict(contenders)
+        if n_users > asked.replay_up_to and chosen.pop("replay", None):
+            skipped[f"replay at {n_users:,} users"] = f"--replay-up-to {asked.replay_up_to}"
+        results.append(run_size(chosen, sizes, task, asked.repeats))
         print("  ".join(f"{name} {value:.2f}" for name, value in results[-1]["ratios"].items()))
     config = {name: value for name, value in vars(asked).items() if name not in ("output", "replay_python")}
     kept: dict[str, Any] = {"machine": facts, "config": config | {"spark": spark}, "skipped": skipped, "results": results}
