@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from mapping_spark import pipeline
+from mapping_spark import experiments, pipeline
 from mapping_spark.config import CONF_VARIABLE
-from mapping_spark.errors import MissingInput
+from mapping_spark.errors import ConfigError, MissingInput
 from mapping_spark.evaluation.promote import roll_back
 from mapping_spark.job import Outcome
 from mapping_spark.tables import TABLES
@@ -23,6 +23,7 @@ from mapping_spark.tables.gold import (
     CAMPAIGN_KPIS,
     CAMPAIGN_OUTCOMES,
     MODEL_METRICS,
+    MODEL_RUNS,
     PROMOTIONS,
     RECOMMENDATIONS,
     TRAINING_EPOCHS,
@@ -117,6 +118,26 @@ def test_the_gate_writes_a_verdict_on_every_model_and_what_it_promotes_is_served
     assert {row.model for row in store.read(RECOMMENDATIONS).collect()} == {promoted[0].model}
     with pytest.raises(MissingInput, match=r"1 champion\(s\) in turn"):
         roll_back(store)
+
+
+def test_a_back_test_adds_a_date_and_a_search_reads_nothing_after_it(
+    day: tuple[Store, list[Outcome], Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, _, conf = day
+    monkeypatch.setenv(CONF_VARIABLE, str(conf))
+    settings, as_of, _ = pipeline.open_environment("golden", None, ["evaluation.days=4", "tuning.trials=2", "tuning.smallest_share=1"])
+    origin = as_of - dt.timedelta(days=4)  # the 6th: on that day u3 took tea and jam, new to it, and on the 7th three took everything
+    experiments.backtest(settings.model_copy(update={"models": {"popularity": settings.models["popularity"]}}), [origin], store)
+    measured = store.read(MODEL_METRICS).where("metric = 'recall' and k = 3 and protocol = 'new_items' and segment = 'all'").collect()
+    assert {row.as_of_date for row in measured} == {origin, as_of}
+    (row,) = [row for row in measured if row.as_of_date == origin]
+    assert (row.n_users, row.value) == (1, 0.5)  # nobody had jam before the 6th, so of u3's two items only tea is known
+    trials = experiments.tune(settings, as_of, store, "popularity")
+    assert [trial.value for trial in trials] == [1, 1]  # tea first, whatever the window
+    assert {trial.run_id for trial in trials} <= {row.run_id for row in store.read(MODEL_RUNS).collect()}
+    assert "best: 1.0000" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="no interactions before"):
+        experiments.tune(settings, origin - dt.timedelta(days=30), store, "popularity")
 
 
 def test_campaign_sums_redone_by_hand(day: tuple[Store, list[Outcome], Path]) -> None:

@@ -13,6 +13,7 @@ import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ class GateConfig(Section):
     """The paired 95 % interval of candidate less champion must lie above it."""
     baselines: tuple[str, ...] = ("popularity", "repeat", "als")
     """Models that a candidate must beat, with Holm's correction over all comparisons; those that are not configured do not count."""
-    min_coverage: float = Field(0.01, ge=0, le=1)
+    min_coverage: float = Field(0.002, ge=0, le=1)
     """Least share of the catalogue shown."""
     max_segment_gap: float = Field(0.2, ge=0)
     """Largest difference of the metric between two segments of users."""
@@ -99,7 +100,7 @@ class Measured:
     @property
     def value(self) -> float:
         """The metric itself; NaN where there is none."""
-        return self.means[0] if self.means else float("nan")
+        return self.means[0] if self.means else nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +112,11 @@ class Rule:
     """What was measured; null where it could not be compared, which breaks no rule."""
     limit: float
     held: bool
-    note: str = ""
+    wanted: str = "at most"
 
     def __str__(self) -> str:
         number = "not comparable" if self.number is None else f"{self.number:.4g}"
-        return f"{self.name} {number} ({'within' if self.held else 'beyond'} {self.limit:g}{', ' + self.note if self.note else ''})"
+        return f"{self.name} {number} ({'held' if self.held else 'broken'}: {self.wanted} {self.limit:g})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +195,9 @@ def _compared(
                 Rule(f"over champion {champion.model}, lower end", found.ci_low, config.margin, found.ci_low > config.margin)
             )
     for (run, other), difference, p_value in zip(pairs, differences, adjusted, strict=True):
-        held = difference.delta > 0 and p_value < SIGNIFICANCE
-        rules[run.run_id].append(Rule(f"over {other.model}", difference.delta, 0.0, held, f"adjusted p {p_value:.3g}"))
+        p_value = p_value if difference.delta > 0 else 1.0  # significantly worse is not better
+        name = f"over {other.model} by {difference.delta:.4f}, adjusted p"
+        rules[run.run_id].append(Rule(name, p_value, SIGNIFICANCE, p_value < SIGNIFICANCE, "below"))
     return rules
 
 
@@ -212,7 +214,7 @@ def _limits(run: Measured, before: Measured | None, config: GateConfig) -> list[
 
 
 def _at_most(name: str, number: float | None, limit: float) -> Rule:
-    return Rule(name, number, limit, number is None or number <= limit, "at most")
+    return Rule(name, number, limit, number is None or number <= limit)
 
 
 def _psi(run: Measured, before: Measured | None, quantity: str) -> float | None:
@@ -255,7 +257,10 @@ def measured_runs(
     for row in measures.where(of_runs & wanted & ((F.col("k") == config.k) | (F.col("metric") == metrics.SCORING_SECONDS))).collect():
         values.setdefault(row.run_id, {})[row.metric if row.segment == ALL else LARGEST_GAP] = row.value
         models[row.run_id] = row.model
-    means = {row.run_id: row.means for row in replicates.where(at_cut & is_metric & (F.col("segment") == ALL)).collect()}
+    means = {
+        row.run_id: [nan if value is None else value for value in row.means]
+        for row in replicates.where(at_cut & is_metric & (F.col("segment") == ALL)).collect()
+    }
     counts: dict[str, dict[str, dict[int, int]]] = {}
     for row in distributions.where(of_runs & ((F.col("k") == config.k) | (F.col("quantity") == "score"))).collect():
         counts.setdefault(row.run_id, {}).setdefault(row.quantity, {})[row.bin] = row.n

@@ -132,7 +132,9 @@ def leaky_random(events: DataFrame, test_share: float, seed: int) -> Split:
 
 
 def relevant_items(future: DataFrame, interactions: DataFrame) -> DataFrame:
-    """The items each known user interacted with after the as-of date: (protocol string, user_idx, item_idx), one row per triple.
+    """The items each known user interacted with after the as-of date: (protocol string, user_idx, item_idx, gain double).
+
+    One row per protocol and pair; `gain`: how often the user took the item, which graded metrics read.
 
     `future`: (user_idx, item_idx) of the interactions on or after the as-of date, in any number of rows per pair.
     `interactions`: the slice of silver.interactions of that date (what the models were fitted on).
@@ -144,12 +146,11 @@ def relevant_items(future: DataFrame, interactions: DataFrame) -> DataFrame:
     """
     known_users = interactions.select("user_idx").distinct()
     seen = interactions.select("user_idx", "item_idx", F.lit(True).alias("is_seen"))  # one row per (user, item)
-    # distinct: from one row per interaction to one per pair, the grain of relevance
-    pairs = future.select("user_idx", "item_idx").where(F.col("item_idx").isNotNull()).distinct()
+    pairs = future.where(F.col("item_idx").isNotNull()).groupBy("user_idx", "item_idx").agg(F.count("*").cast("double").alias("gain"))
     marked = pairs.join(known_users, on="user_idx", how="left_semi").join(seen, on=["user_idx", "item_idx"], how="left")
     always = F.array(F.lit(ALL_ITEMS))
     protocols = F.when(F.col("is_seen"), always).otherwise(F.array(F.lit(ALL_ITEMS), F.lit(NEW_ITEMS)))
-    return marked.select(F.explode(protocols).alias("protocol"), "user_idx", "item_idx")
+    return marked.select(F.explode(protocols).alias("protocol"), "user_idx", "item_idx", "gain")
 
 
 def _parted(events: DataFrame, is_test: Column) -> Split:

@@ -160,7 +160,11 @@ METRIC_REPLICATES = Table(
         _SEGMENT,
         _MODEL,
         _AS_OF,
-        Column("means", "array<double>", "The value, then one per bootstrap replicate; replicate by replicate, two runs are paired."),
+        Column(
+            "means",
+            "array<double>",
+            "The value, then one per bootstrap replicate (null: nobody was drawn); two runs are paired replicate by replicate.",
+        ),
     ),
     primary_key=("run_id", "protocol", "metric", "k", "segment"),
     partition_by=("as_of_date",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def test_drift_is_measured_between_runs_of_one_model() -> None:
     assert verdicts(same, champion=same, before=before) == {"s": "kept"}
     (decision,) = decide([drifted], drifted, before, CONFIG)
     assert decision.verdict == "rejected"
-    assert decision.reason == "the champion's run of the date: item_popularity PSI 1.272 (beyond 0.25, at most)"
+    assert decision.reason == "the champion's run of the date: item_popularity PSI 1.272 (broken: at most 0.25)"
     other = run("item_knn", 0.2, run_id="o", distributions=moved)
     assert verdicts(other, champion=other, before=before) == {"o": "kept"}
 
@@ -150,11 +151,12 @@ def test_measures_are_read_at_the_metric_and_cut_off_alone(spark: SparkSession) 
         shared | dict(metric="coverage", value=0.3),
         shared | dict(metric="scoring_seconds", value=7.0, k=20),
     )
-    replicates = rows(spark, METRIC_REPLICATES, shared | dict(metric="ndcg", means=[0.25, 0.2, 0.3]))
+    replicates = rows(spark, METRIC_REPLICATES, shared | dict(metric="ndcg", means=[0.25, 0.2, None, 0.3]))  # nobody was drawn once
     shown = {key: value for key, value in shared.items() if key != "segment"}
     distributions = rows(spark, MODEL_DISTRIBUTIONS, shown | dict(quantity="score", bin=2, n=9, k=20))
     (found,) = measured_runs(["a", "unknown"], measures, replicates, distributions, CONFIG)
-    assert found == Measured("a", "als", (0.25, 0.2, 0.3), 0.3, 0.125, 7.0, {"score": {2: 9}})
+    assert np.array(found.means) == pytest.approx([0.25, 0.2, np.nan, 0.3], nan_ok=True)
+    assert replace(found, means=()) == Measured("a", "als", (), 0.3, 0.125, 7.0, {"score": {2: 9}})
 
 
 def test_what_is_served(spark: SparkSession) -> None:

@@ -41,13 +41,22 @@ def split(
     spark: SparkSession, future: Sequence[tuple[int | None, int | None]], interactions: DataFrame
 ) -> dict[str, list[tuple[int, int]]]:
     found = relevant_items(small(spark, future, PAIR), interactions)
-    assert found.columns == ["protocol", "user_idx", "item_idx"]
+    assert found.columns == ["protocol", "user_idx", "item_idx", "gain"]
     return {name: sorted((row.user_idx, row.item_idx) for row in found.where(found.protocol == name).collect()) for name in PROTOCOLS}
 
 
 def test_a_repeated_item_is_relevant_but_not_new(spark: SparkSession) -> None:
     found = split(spark, [(1, 10), (1, 11), (2, 10)], train(spark, (1, 10), (2, 11)))
     assert found == {"all_items": [(1, 10), (1, 11), (2, 10)], "new_items": [(1, 11), (2, 10)]}
+
+
+def test_the_gain_is_how_often_the_user_took_it(spark: SparkSession) -> None:
+    found = relevant_items(small(spark, [(1, 10), (1, 11), (1, 11)], PAIR), train(spark, (1, 10)))
+    assert {(row.protocol, row.item_idx): row.gain for row in found.collect()} == {
+        ("all_items", 10): 1,
+        ("all_items", 11): 2,
+        ("new_items", 11): 2,
+    }
 
 
 def test_a_user_unknown_in_train_is_left_out(spark: SparkSession) -> None:
