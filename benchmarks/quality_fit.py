@@ -81,7 +81,7 @@ def _csr(vectors: DataFrame, n: int) -> _Csr:
     lengths = np.zeros(n, np.int64)
     lengths[table.column(0).to_numpy()] = lists.value_lengths().to_numpy()
     indices = table.column("indices").combine_chunks().flatten().to_numpy().astype(np.int64)
-    return _Csr(np.append(0, np.cumsum(lengths)), indices, lists.flatten().to_numpy())
+    return _Csr(np.append(0, np.cumsum(lengths)), indices, lists.flatten().to_numpy().copy())
 
 
 def _dense(users_UD: Tensor, items_ND: Tensor, unknown_N: Tensor) -> Scores:
@@ -98,7 +98,8 @@ def _sparse(users: _Csr, items: _Csr, unknown_N: Tensor) -> Scores:
     """Only positions that some item has become columns."""
     positions, columns = np.unique(items.indices, return_inverse=True)
     shape = (len(unknown_N), len(positions))
-    items_NF = torch.sparse_csr_tensor(torch.from_numpy(items.starts), torch.from_numpy(columns), torch.from_numpy(items.values), shape)
+    parts = (torch.from_numpy(part) for part in (items.starts, columns, items.values))
+    items_NF = torch.sparse_csr_tensor(*parts, shape, check_invariants=True)
     place = np.minimum(np.searchsorted(positions, users.indices), len(positions) - 1)
     is_shared = positions[place] == users.indices
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import os
 import subprocess
 import sys
@@ -125,7 +126,9 @@ def test_a_back_test_adds_a_date_and_a_search_reads_nothing_after_it(
 ) -> None:
     store, _, conf = day
     monkeypatch.setenv(CONF_VARIABLE, str(conf))
-    settings, as_of, _ = pipeline.open_environment("golden", None, ["evaluation.days=4", "tuning.trials=2", "tuning.smallest_share=1"])
+    settings, as_of, _ = pipeline.open_environment(
+        "golden", None, ["evaluation.days=4", "gate.k=3", "tuning.trials=2", "tuning.smallest_share=1"]
+    )
     origin = as_of - dt.timedelta(days=4)  # the 6th: on that day u3 took tea and jam, new to it, and on the 7th three took everything
     experiments.backtest(settings.model_copy(update={"models": {"popularity": settings.models["popularity"]}}), [origin], store)
     measured = store.read(MODEL_METRICS).where("metric = 'recall' and k = 3 and protocol = 'new_items' and segment = 'all'").collect()
@@ -133,9 +136,10 @@ def test_a_back_test_adds_a_date_and_a_search_reads_nothing_after_it(
     (row,) = [row for row in measured if row.as_of_date == origin]
     assert (row.n_users, row.value) == (1, 0.5)  # nobody had jam before the 6th, so of u3's two items only tea is known
     trials = experiments.tune(settings, as_of, store, "popularity")
-    assert [trial.value for trial in trials] == [1, 1]  # tea first, whatever the window
+    second = 1 / math.log2(3)  # milk, then tea, whatever the window
+    assert [trial.value for trial in trials] == pytest.approx([second / (1 + second)] * 2)
     assert {trial.run_id for trial in trials} <= {row.run_id for row in store.read(MODEL_RUNS).collect()}
-    assert "best: 1.0000" in capsys.readouterr().out
+    assert "best: 0.3869" in capsys.readouterr().out
     with pytest.raises(ConfigError, match="no interactions before"):
         experiments.tune(settings, origin - dt.timedelta(days=30), store, "popularity")
 
