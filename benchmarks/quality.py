@@ -173,7 +173,7 @@ def main() -> None:
     spark = session()
     for name in dict.fromkeys(key.split("/")[0] for key in options.only):
         for rows in run_all(spark, name, [key for key in options.only if key.split("/")[0] == name], options.seed):
-            results |= rows
+            results |= {key: row for key, row in rows.items() if "skipped" not in row or key not in results}  # a skip undoes nothing
             print(table(rows), flush=True)
             options.output.parent.mkdir(parents=True, exist_ok=True)
             options.output.write_text(json.dumps({"machine": machine(), "rows": results}, indent=1) + "\n")

@@ -79,12 +79,15 @@ RUNS: dict[str, Run] = {
         reach={"given_99": {"hr10": 0.70, "ndcg10": 0.43}},
     ),
     "beauty/item_knn": Run("item_knn", 60, KNN),
-    "beauty/als": Run("als", 120, (als(rank=64, regularization=0.3, alpha=10.0),)),
+    "beauty/als": Run("als", 120, tuple(als(rank=64, regularization=reg, alpha=20.0, iterations=5) for reg in (0.6, 1.5))),
     "gowalla/item_knn": Run("item_knn", 240, KNN, published={"full_rank": "ItemCF .1570/.1214 (BARS)"}),
     "gowalla/als": Run(
         "als",
-        400,
-        (als(rank=64, regularization=0.3, alpha=10.0),),
+        600,
+        (
+            als(rank=64, regularization=0.3, alpha=10.0, iterations=5),
+            als(rank=128, regularization=0.6, alpha=20.0, iterations=5),
+        ),
         published={"full_rank": "MF-BPR .1627/.1378, LightGCN .1820/.1547, EASE .1765/.1467 (BARS)"},
         reach={"full_rank": {"recall20": 0.160, "ndcg20": 0.130}},
     ),
