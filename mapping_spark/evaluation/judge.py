@@ -8,7 +8,9 @@ from enum import IntEnum
 from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
+import pyarrow.compute
 from numpy.typing import NDArray
 
 from mapping_spark.evaluation.bootstrap import poisson_weights
@@ -99,10 +101,11 @@ def judged(batches: Iterator[pa.RecordBatch], context: Context) -> Iterator[pa.R
     weights = poisson_weights(context.seed, partition.users_U, context.n_replicates)
     segment_U = _segments(partition)
     for code in range(len(context.protocols)):
-        lists = ranked_lists(partition, code, context)
+        places = places_of(partition, code, context.ks[-1])
+        lists = ranked_lists(partition, code, context, places)
         values = values_of(lists, context)
         yield _batch(code, Quantity.SUMS, *_sums(values, weights, lists.known_U, segment_U, context.n_segments))
-        yield from _shown(partition, code, context)
+        yield from _shown(partition, code, context, places[0])
 
 
 def user_values(batches: Iterator[pa.RecordBatch], context: Context) -> Iterator[pa.RecordBatch]:
@@ -111,7 +114,8 @@ def user_values(batches: Iterator[pa.RecordBatch], context: Context) -> Iterator
     if partition is None:
         return
     for code in range(len(context.protocols)):
-        values = values_of(ranked_lists(partition, code, context), context)
+        lists = ranked_lists(partition, code, context, places_of(partition, code, context.ks[-1]))
+        values = values_of(lists, context)
         numbers = pa.ListArray.from_arrays(np.arange(0, values.size + 1, values.shape[1], dtype=np.int32), values.ravel())
         codes = pa.array(np.full(len(values), code, np.int32))
         yield pa.RecordBatch.from_arrays([codes, pa.array(partition.users_U), numbers], names=["list", "user_idx", "numbers"])
@@ -123,17 +127,27 @@ def values_of(lists: RankedLists, context: Context) -> Numbers:
     return np.concatenate([metric(lists, ks) for name, metric in {**ACCURACY, **BEYOND}.items() if name in wanted], axis=1)
 
 
-def ranked_lists(partition: Partition, code: int, context: Context) -> RankedLists:
-    """The lists `code` of the partition's users as matrices."""
-    column, depth = partition.column, context.ks[-1]
-    rows = partition.rows(Kind.PLACE, code)
-    rows = rows[np.lexsort((column["item"][rows], column["place"][rows]))]  # of two items at one place the smaller number stays
-    flat = partition.user[rows] * depth + column["place"][rows].astype(np.int64) - 1
-    flat, first = np.unique(flat, return_index=True)
-    rows = rows[first]
-    once = _first_of_each(partition.user[rows], column["item"][rows].astype(np.int64))
-    rows, flat = rows[once], flat[once]
+def places_of(partition: Partition, code: int, depth: int) -> tuple[Ints, Ints]:
+    """Rows of the lists `code` and their places in a matrix (U, depth), flat; each place and each item of a user once.
 
+    Of two items at one place the smaller number stays, of an item at two places the better one.
+    """
+    rows = partition.rows(Kind.PLACE, code)
+    flat = partition.user[rows] * depth + partition.column["place"][rows].astype(np.int64) - 1
+    order = np.argsort(flat, kind="stable")  # lists come nearly in order, which this sort makes use of
+    rows, flat = rows[order], flat[order]
+    if (flat[1:] == flat[:-1]).any():
+        order = np.lexsort((partition.column["item"][rows], flat))
+        flat, first = np.unique(flat[order], return_index=True)
+        rows = rows[order][first]
+    once = _first_of_each(partition.user[rows], partition.column["item"][rows].astype(np.int64))
+    return rows[once], flat[once]
+
+
+def ranked_lists(partition: Partition, code: int, context: Context, places: tuple[Ints, Ints]) -> RankedLists:
+    """The lists `code` of the partition's users as matrices; `places` as `places_of` gives them."""
+    column, depth = partition.column, context.ks[-1]
+    rows, flat = places
     shape = (len(partition.users_U), depth)
     gains, ideal_UK, n_relevant_U = _relevance(partition, context.protocols[code], rows, depth)
     items = column["item"][rows].astype(np.int64)
@@ -166,10 +180,9 @@ def _partition(batches: Iterator[pa.RecordBatch]) -> Partition | None:
         return None
     table = pa.Table.from_batches(filled).combine_chunks()
     column = {name: table[name].to_numpy() for name in table.column_names if name not in ("vector", "user_idx", "category")}
-    raw = table["category"].fill_null(np.iinfo(np.int64).min).to_numpy()
-    kinds, codes = np.unique(raw, return_inverse=True)  # categories come as hashes: any 64 bits
-    column["category"] = codes.astype(np.int64) - (1 if len(kinds) and kinds[0] == np.iinfo(np.int64).min else 0)
-    users_U, user = np.unique(table["user_idx"].to_numpy(), return_inverse=True)
+    # Categories come as hashes, any 64 bits: numbered from 0, and absent ones `NO_CATEGORY`.
+    column["category"] = pa.compute.dictionary_encode(table["category"].combine_chunks()).indices.fill_null(NO_CATEGORY).to_numpy()
+    user, users_U = pd.factorize(table["user_idx"].to_numpy())
     return Partition(users_U, user.astype(np.int64), column, _vector_rows(table["vector"]))
 
 
@@ -275,13 +288,10 @@ def _sums(values: Numbers, weights: Numbers, known_U: Flags, segment_U: Ints, n_
     return np.arange(n_segments + 1), np.stack(rows)
 
 
-def _shown(partition: Partition, code: int, context: Context) -> Iterator[pa.RecordBatch]:
-    """In how many of these lists each item stands, and how their scores lie; an item twice in a list counts once."""
-    rows = partition.rows(Kind.PLACE, code)
-    rows = rows[np.argsort(partition.column["place"][rows], kind="stable")]
-    rows = rows[_first_of_each(partition.user[rows], partition.column["item"][rows].astype(np.int64))]
+def _shown(partition: Partition, code: int, context: Context, rows: Ints) -> Iterator[pa.RecordBatch]:
+    """In how many of these lists each item stands, and how their scores lie."""
     shown = np.concatenate([[NO_ITEM], partition.column["item"][rows].astype(np.int64)])  # so that a run that shows nothing has a row
-    items, which = np.unique(shown, return_inverse=True)
+    which, items = pd.factorize(shown)
     place = np.concatenate([[context.ks[-1] + 1], partition.column["place"][rows]])
     counts = np.stack([np.bincount(which[place <= k], minlength=len(items)) for k in context.ks], axis=1)
     yield _batch(code, Quantity.EXPOSURE, items, counts)
