@@ -103,47 +103,6 @@ def test_two_ranks_train_on_the_snapshot_and_their_model_stands_beside_the_other
     assert {r.model for r in day[0].read(MODEL_METRICS).collect()} == {"popularity", "repeat", "item_knn", "mf_bpr", "hybrid"}
 
 
-def test_the_gate_writes_a_verdict_on_every_model_and_what_it_promotes_is_served(
-    day: tuple[Store, list[Outcome], Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of new items only u1's tea counts: one user proves a difference or an equality, whatever the gap."""
-    store, _, conf = day
-    verdicts = {row.model: row for row in store.read(PROMOTIONS).collect()}
-    assert {"item_knn", "mf_bpr", "hybrid"} <= set(verdicts)
-    promoted = [row for row in verdicts.values() if row.verdict == "promoted"]
-    assert len(promoted) == 1
-    assert all(row.metric == "ndcg@1 new_items" for row in verdicts.values())
-    monkeypatch.setenv(CONF_VARIABLE, str(conf))
-    settings, as_of, _ = pipeline.open_environment("golden", None, ["recommend.model=champion"])
-    pipeline.run_all(settings, as_of, store, pipeline.choose("recommend"))
-    assert {row.model for row in store.read(RECOMMENDATIONS).collect()} == {promoted[0].model}
-    with pytest.raises(MissingInput, match=r"1 champion\(s\) in turn"):
-        roll_back(store)
-
-
-def test_a_back_test_adds_a_date_and_a_search_reads_nothing_after_it(
-    day: tuple[Store, list[Outcome], Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    store, _, conf = day
-    monkeypatch.setenv(CONF_VARIABLE, str(conf))
-    settings, as_of, _ = pipeline.open_environment(
-        "golden", None, ["evaluation.days=4", "gate.k=3", "tuning.trials=2", "tuning.smallest_share=1"]
-    )
-    origin = as_of - dt.timedelta(days=4)  # the 6th: on that day u3 took tea and jam, new to it, and on the 7th three took everything
-    experiments.backtest(settings.model_copy(update={"models": {"popularity": settings.models["popularity"]}}), [origin], store)
-    measured = store.read(MODEL_METRICS).where("metric = 'recall' and k = 3 and protocol = 'new_items' and segment = 'all'").collect()
-    assert {row.as_of_date for row in measured} == {origin, as_of}
-    (row,) = [row for row in measured if row.as_of_date == origin]
-    assert (row.n_users, row.value) == (1, 0.5)  # nobody had jam before the 6th, so of u3's two items only tea is known
-    trials = experiments.tune(settings, as_of, store, "popularity")
-    second = 1 / math.log2(3)  # milk, then tea, whatever the window
-    assert [trial.value for trial in trials] == pytest.approx([second / (1 + second)] * 2)
-    assert {trial.run_id for trial in trials} <= {row.run_id for row in store.read(MODEL_RUNS).collect()}
-    assert "best: 0.3869" in capsys.readouterr().out
-    with pytest.raises(ConfigError, match="no interactions before"):
-        experiments.tune(settings, origin - dt.timedelta(days=30), store, "popularity")
-
-
 def test_campaign_sums_redone_by_hand(day: tuple[Store, list[Outcome], Path]) -> None:
     outcomes = {row.user_id: row for row in day[0].read(CAMPAIGN_OUTCOMES).collect()}
     assert set(outcomes) == {"u1", "u3"}
@@ -204,3 +163,44 @@ def test_the_deep_model_is_published_by_the_same_road(day: tuple[Store, list[Out
     (outcome,) = pipeline.run_all(settings, as_of, store, pipeline.choose("recommend"))
     rows = store.read(RECOMMENDATIONS).collect()
     assert (outcome.rows_out, {(row.model, row.stage) for row in rows}) == (6 * 3, {("mf_bpr", "model")})
+
+
+def test_the_gate_writes_a_verdict_on_every_model_and_what_it_promotes_is_served(
+    day: tuple[Store, list[Outcome], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of new items only u1's tea counts: one user proves a difference or an equality, whatever the gap."""
+    store, _, conf = day
+    verdicts = {row.model: row for row in store.read(PROMOTIONS).collect()}
+    assert {"item_knn", "mf_bpr", "hybrid"} <= set(verdicts)
+    promoted = [row for row in verdicts.values() if row.verdict == "promoted"]
+    assert len(promoted) == 1
+    assert all(row.metric == "ndcg@1 new_items" for row in verdicts.values())
+    monkeypatch.setenv(CONF_VARIABLE, str(conf))
+    settings, as_of, _ = pipeline.open_environment("golden", None, ["recommend.model=champion"])
+    pipeline.run_all(settings, as_of, store, pipeline.choose("recommend"))
+    assert {row.model for row in store.read(RECOMMENDATIONS).collect()} == {promoted[0].model}
+    with pytest.raises(MissingInput, match=r"1 champion\(s\) in turn"):
+        roll_back(store)
+
+
+def test_a_back_test_adds_a_date_and_a_search_reads_nothing_after_it(
+    day: tuple[Store, list[Outcome], Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, _, conf = day
+    monkeypatch.setenv(CONF_VARIABLE, str(conf))
+    settings, as_of, _ = pipeline.open_environment(
+        "golden", None, ["evaluation.days=4", "gate.k=3", "tuning.trials=2", "tuning.smallest_share=1"]
+    )
+    origin = as_of - dt.timedelta(days=4)  # the 6th: on that day u3 took tea and jam, new to it, and on the 7th three took everything
+    experiments.backtest(settings.model_copy(update={"models": {"popularity": settings.models["popularity"]}}), [origin], store)
+    measured = store.read(MODEL_METRICS).where("metric = 'recall' and k = 3 and protocol = 'new_items' and segment = 'all'").collect()
+    assert {row.as_of_date for row in measured} == {origin, as_of}
+    (row,) = [row for row in measured if row.as_of_date == origin]
+    assert (row.n_users, row.value) == (1, 0.5)  # nobody had jam before the 6th, so of u3's two items only tea is known
+    trials = experiments.tune(settings, as_of, store, "popularity")
+    second = 1 / math.log2(3)  # milk, then tea, whatever the window
+    assert [trial.value for trial in trials] == pytest.approx([second / (1 + second)] * 2)
+    assert {trial.run_id for trial in trials} <= {row.run_id for row in store.read(MODEL_RUNS).collect()}
+    assert "best: 0.3869" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="no interactions before"):
+        experiments.tune(settings, origin - dt.timedelta(days=30), store, "popularity")

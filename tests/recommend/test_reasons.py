@@ -18,7 +18,7 @@ from .conftest import Chosen, MakeEvidence, MakeLists
 
 def reasons(lists: DataFrame, evidence: Evidence, **settings: Any) -> dict[tuple[int, int], tuple[str, str]]:
     """(code, sentence) by user and item."""
-    config = RecommendConfig(**settings)
+    config = RecommendConfig(**{"model": "hybrid"} | settings)
     popular = popularity_lists(evidence, config)
     found = add_reasons(fill_ladder(lists, popular, evidence, config), popular, evidence, config).collect()
     assert {row.reason_code for row in found} <= set(REASON_CODES)

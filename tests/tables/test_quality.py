@@ -66,7 +66,8 @@ def test_repeated_keys_are_counted(spark: SparkSession) -> None:
 def test_null_rules_of_every_declared_table(spark: SparkSession, table: Table) -> None:
     one_row = spark.sql("VALUES (1)")  # folded by the optimizer, so that no query runs a job
     nulls = one_row.select(*(F.lit(None).cast(column.type).alias(column.name) for column in table.columns))
-    values = {"boolean": F.lit("true"), "array<float>": F.array(F.lit(1))}
+    one = F.array(F.lit(1))
+    values = {"boolean": F.lit("true"), "array<float>": one, "array<double>": one}
     filled = one_row.select(*(values.get(c.type, F.lit("2000")).cast(c.type).alias(c.name) for c in table.columns))
     assert not [code for code in codes(filled, table)[0] if code.endswith("_missing")]
     assert set(codes(nulls, table)[0]) >= {f"{column.name}_missing" for column in table.columns if not column.nullable}
