@@ -232,6 +232,7 @@ def main() -> None:
         "spark.driver.memory": asked.driver_memory,
         "spark.sql.shuffle.partitions": str(asked.shuffle_partitions),
         "spark.sql.execution.arrow.pyspark.enabled": "true",  # as RePlay's own session has it
+        "spark.sql.execution.arrow.maxBytesPerBatch": str(2**31 - 1),  # as in conf/base.yml
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }

@@ -27,6 +27,7 @@ SMALL = {
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.shuffle.partitions": "2",
+    "spark.sql.execution.arrow.maxBytesPerBatch": "2147483647",  # as in conf/base.yml
     "spark.databricks.delta.snapshotPartitions": "1",
     "spark.databricks.delta.stats.skipping": "false",
     "spark.sql.optimizer.dynamicPartitionPruning.enabled": "false",

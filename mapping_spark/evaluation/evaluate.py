@@ -17,7 +17,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from mapping_spark.errors import ConfigError
-from mapping_spark.evaluation.judge import FOUND, STREAM, Context, Kind, Quantity, judged, user_values
+from mapping_spark.evaluation.judge import FOUND, STREAM, VECTOR, Context, Kind, Quantity, judged, user_values
 from mapping_spark.evaluation.means import MEANS, exposure, means
 from mapping_spark.evaluation.metrics import cut_offs
 from mapping_spark.evaluation.settings import EvaluationConfig
@@ -229,7 +229,8 @@ def _stream(
         history = truth.interactions.join(truth.categories, on="item_idx", how="inner").where(F.col("category").isNotNull())
         counted = history.groupBy("user_idx", F.xxhash64("category").alias("category")).agg(F.count("*").alias("number"))
         parts.append(counted.select("user_idx", _kind(Kind.HISTORY), "category", "number"))
-    return reduce(DataFrame.unionByName, [_of_stream(part) for part in parts])
+    fields = [*STREAM.split(", "), *([VECTOR] if truth.vectors is not None else [])]
+    return reduce(DataFrame.unionByName, [_of_stream(part, fields) for part in parts])
 
 
 def _places(run: RunLists, code: int, depth: int) -> DataFrame:
@@ -244,10 +245,10 @@ def _kind(kind: Kind) -> Column:
     return F.lit(int(kind)).alias("kind")
 
 
-def _of_stream(part: DataFrame) -> DataFrame:
+def _of_stream(part: DataFrame, fields: Sequence[str]) -> DataFrame:
     """The columns of the stream; an absent one is 0 where it is a whole number, null elsewhere."""
     columns = []
-    for field in STREAM.split(", "):
+    for field in fields:
         name, kind = field.split(" ")
         empty = F.lit(0) if name in ("code", "place", "item") else F.lit(None)
         columns.append((F.col(name) if name in part.columns else empty).cast(kind).alias(name))

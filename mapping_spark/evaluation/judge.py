@@ -32,7 +32,9 @@ class Kind(IntEnum):
     """`item` stands at `place` of the list `code`; `number` users have it."""
 
 
-STREAM = "user_idx bigint, kind int, code int, place int, item bigint, category bigint, number double, score double, vector array<float>"
+STREAM = "user_idx bigint, kind int, code int, place int, item bigint, category bigint, number double, score double"
+VECTOR = "vector array<float>"
+"""A column more, where items have vectors."""
 FOUND = "list int, quantity int, key bigint, numbers array<double>"
 
 
@@ -183,7 +185,8 @@ def _partition(batches: Iterator[pa.RecordBatch]) -> Partition | None:
     # Categories come as hashes, any 64 bits: numbered from 0, and absent ones `NO_CATEGORY`.
     column["category"] = pa.compute.dictionary_encode(table["category"].combine_chunks()).indices.fill_null(NO_CATEGORY).to_numpy()
     user, users_U = pd.factorize(table["user_idx"].to_numpy())
-    return Partition(users_U, user.astype(np.int64), column, _vector_rows(table["vector"]))
+    vectors = _vector_rows(table["vector"]) if "vector" in table.column_names else None
+    return Partition(users_U, user.astype(np.int64), column, vectors)
 
 
 def _vector_rows(column: pa.ChunkedArray) -> NDArray[np.float32] | None:
