@@ -78,7 +78,7 @@ def choose(spark: SparkSession, run: Run, data: Data, seed: int) -> tuple[Mappin
     if len(run.candidates) == 1:
         return run.candidates[0], []
     (question,) = data.validation.questions.values()
-    trials = []
+    trials: list[dict[str, Any]] = []
     for settings in run.candidates:
         values = question.values(fit(spark, run.model, settings, seed, data, data.validation.rows))
         trials.append({"settings": dict(settings), question.criterion: float(values[question.criterion].mean())})

@@ -98,8 +98,8 @@ def _sparse(users: _Csr, items: _Csr, unknown_N: Tensor) -> Scores:
     """Only positions that some item has become columns."""
     positions, columns = np.unique(items.indices, return_inverse=True)
     shape = (len(unknown_N), len(positions))
-    parts = (torch.from_numpy(part) for part in (items.starts, columns, items.values))
-    items_NF = torch.sparse_csr_tensor(*parts, shape, check_invariants=True)
+    starts, columns_of, values = (torch.from_numpy(part) for part in (items.starts, columns, items.values))
+    items_NF = torch.sparse_csr_tensor(starts, columns_of, values, size=shape, check_invariants=True)
     place = np.minimum(np.searchsorted(positions, users.indices), len(positions) - 1)
     is_shared = positions[place] == users.indices
 

@@ -91,7 +91,7 @@ def interval(value: Tensor, user: Ids) -> tuple[float, float]:
 
 def summary(values: Values, user: Ids) -> dict[str, float]:
     """Each metric and `<metric>_half`; a mean squared error is given as its root."""
-    found = {}
+    found: dict[str, float] = {}
     for name, value in values.items():
         mean, half = interval(value, user)
         if name == "mse":

@@ -41,7 +41,7 @@ def explicit(**settings: Any) -> Settings:
 
 
 KNN = (item_knn(weighting="cosine", n_neighbours=50, shrinkage=0.0), item_knn(weighting="unit_user", n_neighbours=100, shrinkage=0.0))
-TEXTS = ({}, {"min_items": 3})
+TEXTS: tuple[Settings, ...] = ({}, {"min_items": 3})
 EXPLICIT = "Spark's ALS RMSE .9650 MAE .7530, SVD RMSE .9387 (recommenders' README)"
 CONTENT = "GRU4Rec {}, SASRec {}, TIGER {}, all trained on purchases (MiniOneRec)"
 
