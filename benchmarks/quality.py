@@ -204,6 +204,7 @@ def session() -> SparkSession:
         "spark.master": f"local[{cores}]",
         "spark.driver.memory": "6g",
         "spark.sql.shuffle.partitions": str(2 * cores),
+        "spark.sql.execution.arrow.maxBytesPerBatch": str(2**31 - 1),  # as in conf/base.yml
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }
