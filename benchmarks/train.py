@@ -57,8 +57,8 @@ class Case:
     length: int = 0
 
 
-SEQUENCES = Case("sequences", "sequences", SasRec(SasRecConfig(loss="sampled_softmax"), 7).module, 256, 12_800, 12_800, 20_000, 50)
-"""SASRec, 2 blocks of 64, 256 negatives per batch."""
+SEQUENCES = Case("sequences", "sequences", SasRec(SasRecConfig(loss="sampled_softmax"), 7).module, 512, 12_800, 12_800, 20_000, 50)
+"""SASRec, 2 blocks of 64, 256 negatives per batch; the batch makes 256 histories per rank where there are two."""
 TABLE = Case("sparse_table", "interactions", MfBpr(MfBprConfig(sparse_rows=100_000), 7).module, 32_768, 819_200, 1_000_000, 20_000)
 """BPR-MF of 64 with 4 negatives of each pair's own; the million users' gradients are sparse, the 20,000 items' are not."""
 SHARED = replace(
