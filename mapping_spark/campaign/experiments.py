@@ -98,12 +98,7 @@ def read_experiment(experiment: Experiment, groups: Groups) -> list[dict[str, An
     p-values are adjusted by Holm over the primary metrics of all variants, by Benjamini and Hochberg over everything else but
     guardrails, which must all hold. Numbers the data does not give are None.
     """
-    everyone = next((by_segment[ALL] for by_segment in groups.values()), {})
-    counts = {variant: moments.n_users for variant, moments in everyone.items()}
-    sample_ratio_p = sample_ratio_p_value(counts, experiment.shares) if experiment.shares else None
-    barred = verdicts.blocked(
-        has_control=counts.get(CONTROL, 0) > 0, sample_ratio_p=sample_ratio_p, sample_ratio_level=experiment.sample_ratio_level
-    )
+    barred = _barred(experiment, groups)
     comparisons = [
         comparison
         for metric in experiment.metrics
@@ -111,7 +106,20 @@ def read_experiment(experiment: Experiment, groups: Groups) -> list[dict[str, An
         for comparison in _of_metric(experiment, metric, groups[metric.name])
     ]
     adjusted = _adjusted(experiment, comparisons)
-    return [_row(experiment, one, p, barred, sample_ratio_p) for one, p in zip(comparisons, adjusted, strict=True)]
+    return [_row(experiment, one, p, *barred[one.segment]) for one, p in zip(comparisons, adjusted, strict=True)]
+
+
+def _barred(experiment: Experiment, groups: Groups) -> dict[str, tuple[Verdict | None, float | None]]:
+    """By segment: why there is no verdict (the segment's own reason, else that of all), and the sample ratio's p-value."""
+    found: dict[str, tuple[Verdict | None, float | None]] = {}
+    by_segment = next(iter(groups.values()), {})  # every metric counts the same users
+    for segment in (ALL, *(name for name in by_segment if name != ALL)):
+        counts = {variant: moments.n_users for variant, moments in by_segment.get(segment, {}).items()}
+        p_value = sample_ratio_p_value(counts, experiment.shares) if experiment.shares else None
+        has_control = counts.get(CONTROL, 0) > 0
+        reason = verdicts.blocked(has_control=has_control, sample_ratio_p=p_value, sample_ratio_level=experiment.sample_ratio_level)
+        found[segment] = (reason or found.get(ALL, (None, None))[0], p_value)
+    return found
 
 
 def _of_metric(experiment: Experiment, metric: Metric, by_segment: Mapping[str, Mapping[str, Moments]]) -> list[Comparison]:
