@@ -17,7 +17,7 @@ def apportioned(totals_G: Ints, weights_N: Numbers, group_N: Ints, tie_N: Ints) 
     n_groups = len(totals_G)
     weight_G = np.bincount(group_N, weights_N, n_groups)
     share_N = totals_G[group_N] * (weights_N / weight_G[group_N])
-    parts_N = np.floor(share_N).astype(np.int64)
+    parts_N: Ints = np.floor(share_N).astype(np.int64)
     left_G = totals_G - np.bincount(group_N, parts_N, n_groups).astype(np.int64)
     remainder_N = np.round(share_N - parts_N, 9)  # equal shares have equal remainders, whatever the last bits say
     order = np.lexsort((tie_N, -remainder_N, group_N))

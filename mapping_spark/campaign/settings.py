@@ -103,6 +103,9 @@ class AttributionConfig(Section):
     half_life_days: float = Field(default=7.0, gt=0)
     """Days before the order in which a touch loses half its credit, under `time_decay`."""
 
+    impression_cost: Decimal = Field(default=Decimal(0), ge=0, decimal_places=4)
+    """Cost of showing one recommendation: an assumption; where it is 0, there is no return on it."""
+
     @field_validator("touch_types")
     @classmethod
     def _are_known(cls, names: tuple[str, ...]) -> tuple[str, ...]:

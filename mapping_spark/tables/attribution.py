@@ -40,7 +40,32 @@ CHANNEL_ATTRIBUTION = Table(
     ),
     primary_key=("method", "channel"),
     checks=(_NOT_NEGATIVE, Check(name="effect_is_a_share", condition="removal_effect BETWEEN 0 AND 1")),
+)
+
+RECOMMENDATION_OUTCOMES = Table(
+    name="gold.recommendation_outcomes",
+    grain="one row per recommendation that was shown, clicked or bought; every number adds up",
+    columns=(
+        Column("recommendation_id", "string", "Id of the recommendation (gold.recommendations)."),
+        Column("as_of_date", "date", "Date of the list it stood in.", unit="business time zone"),
+        Column("user_id", "string", "User key."),
+        Column("item_id", "string", "Item key."),
+        Column("segment", "string", "The user's segment; `unknown` where none is declared."),
+        Column("model", "string", "Name of the model.", is_category=True),
+        Column("run_id", "string", "The model run that made it (gold.model_runs)."),
+        Column("n_impressions", "bigint", "Times it was shown.", unit="events"),
+        Column("n_clicks", "bigint", "Times it was clicked.", unit="events"),
+        Column("n_purchases", "bigint", "Purchases that name it, or that it was the last recommendation before.", unit="events"),
+        Column("revenue", "decimal(18,4)", "What they brought.", unit="currency"),
+        Column("gross_margin", "decimal(18,4)", "Assumed margin share times revenue.", unit="currency"),
+        Column("cost", "decimal(18,4)", "Impressions times the assumed cost of one.", unit="currency"),
+    ),
+    primary_key=("recommendation_id",),
+    partition_by=("as_of_date",),
+    checks=(Check(name="counts_not_negative", condition="n_impressions >= 0 AND n_clicks >= 0 AND n_purchases >= 0 AND revenue >= 0"),),
     measures=(
-        Measure(name="revenue_per_conversion", numerator="revenue", denominator="conversions", doc="Credited revenue per conversion."),
+        Measure(name="click_through_rate", numerator="n_clicks", denominator="n_impressions", doc="Clicks per impression."),
+        Measure(name="revenue_per_impression", numerator="revenue", denominator="n_impressions", doc="Revenue per impression."),
+        Measure(name="roi", numerator="gross_margin - cost", denominator="cost", doc="Net gain per unit of money spent on impressions."),
     ),
 )

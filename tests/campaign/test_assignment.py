@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from pyspark.sql import DataFrame, SparkSession
@@ -94,6 +94,7 @@ def test_spark_says_what_plain_python_says(spark: SparkSession, planned: Assignm
 SHARES = st.dictionaries(st.sampled_from("abcde"), st.integers(1, 2_000), min_size=1)
 
 
+@settings(max_examples=25, deadline=None)
 @given(SHARES, SHARES)
 def test_growing_moves_nobody_between_variants(first: dict[str, int], more: dict[str, int]) -> None:
     before = {name: Decimal(n) / N_BUCKETS for name, n in first.items()}
