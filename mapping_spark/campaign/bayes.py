@@ -59,7 +59,8 @@ def _grid(posteriors: Sequence[Any], higher_is_better: bool) -> Numbers:
     """Points at quantiles of every posterior, where the mass is, however unlike the widths are."""
     levels = special.expit(np.linspace(-_TAIL_LOGIT, _TAIL_LOGIT, _GRID))
     points = np.unique(np.concatenate([posterior.ppf(levels) for posterior in posteriors]))
-    return points if higher_is_better else -points[::-1]
+    ascending: Numbers = points if higher_is_better else -points[::-1]
+    return ascending
 
 
 def _chance_of_best(below_GN: Numbers, at: int) -> float:

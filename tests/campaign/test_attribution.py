@@ -64,9 +64,9 @@ def test_each_rule_parts_a_path_of_three(attributed: DataFrame) -> None:
     credit = {(row.method, row.channel): row.conversions for row in rows}
     third = Decimal(1) / 3
     decay = [2**-2.5, 2**-1.5, 2**-0.5]
-    shares = {
-        "last": [0, 0, 1],
-        "first": [1, 0, 0],
+    shares: dict[str, list[Decimal]] = {
+        "last": [Decimal(0), Decimal(0), Decimal(1)],
+        "first": [Decimal(1), Decimal(0), Decimal(0)],
         "linear": [third] * 3,
         "position": [Decimal("0.4"), Decimal("0.2"), Decimal("0.4")],
         "time_decay": [Decimal(weight / sum(decay)) for weight in decay],

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mapping_spark.campaign.apportion import apportion, apportioned
 from mapping_spark.campaign.markov_attribution import removal_effects, transitions
 from mapping_spark.campaign.shapley import conversion_rates, conversion_shares, shapley
+from mapping_spark.evaluation.metrics import Flags, Numbers
 
 WORTH = {frozenset("a"): 3.0, frozenset("ab"): 4.0, frozenset("abc"): 6.0}
 
@@ -45,7 +46,7 @@ def test_shapley_values_of_a_game_solved_by_hand() -> None:
 
 
 def test_the_short_way_is_the_long_one() -> None:
-    def conversions(sets_SC: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    def conversions(sets_SC: Flags) -> Numbers:
         named = [{channel for channel, has in zip("abc", row, strict=True) if has} for row in sets_SC]
         return np.array([sum(n for subset, n in WORTH.items() if subset <= names) for names in named])
 
@@ -57,8 +58,9 @@ def test_drawn_orders_come_within_their_stated_error() -> None:
     channels = [f"c{n:02d}" for n in range(14)]
     trios = [rng.choice(14, 3, replace=False) for _ in range(30)]
 
-    def game(sets_SC: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-        return np.array([sets_SC[:, trio].all(axis=1) for trio in trios], float).sum(axis=0)
+    def game(sets_SC: Flags) -> Numbers:
+        n_whole: Numbers = np.array([sets_SC[:, trio].all(axis=1) for trio in trios], float).sum(axis=0)
+        return n_whole
 
     found = shapley(channels, game, seed=7)
     truth = {channel: sum(at in trio for trio in trios) / 3 for at, channel in enumerate(channels)}

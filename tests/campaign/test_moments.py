@@ -7,12 +7,14 @@ import math
 import numpy as np
 import pytest
 
-from mapping_spark.campaign.moments import Estimate, Moments, cuped, estimate, total
+from mapping_spark.campaign.moments import Moments, cuped, estimate, total
 
 
 def test_a_mean_and_its_error_are_those_of_the_users() -> None:
     spent = np.array([1.0, 2.0, 6.0])
-    assert estimate(Moments.of(spent)) == Estimate(3.0, pytest.approx(math.sqrt((4 + 1 + 9) / 2 / 3)), 3)
+    found = estimate(Moments.of(spent))
+    assert (found.value, found.n_users) == (3.0, 3)
+    assert found.standard_error == pytest.approx(math.sqrt((4 + 1 + 9) / 2 / 3))
 
 
 def test_a_proportion_needs_two_counts() -> None:
