@@ -124,12 +124,10 @@ def assign(user: Candidate, campaign_id: str, config: AssignmentConfig, ranges: 
 
 
 def with_status(users: DataFrame, config: AssignmentConfig, ranges: Mapping[str, Sequence[Range]]) -> DataFrame:
-    """(campaign_id, user_id, stratum, status): one row per planned campaign and user of `users`.
+    """(campaign_id, user_id, stratum, status): one row per campaign of `ranges` (at least one) and user of `users`.
 
     `users`: user_id, segment, has_marketing_consent, n_recent_sends (null: none), one row per user, read once for all campaigns.
     """
-    if not ranges:
-        return users.select(F.lit("").alias("campaign_id"), "user_id", F.lit("").alias("stratum"), F.lit("").alias("status")).limit(0)
     each = [F.struct(F.lit(name).alias("campaign_id"), _status(name, config, of).alias("status")) for name, of in sorted(ranges.items())]
     stratum = F.coalesce("segment", F.lit(UNKNOWN_SEGMENT)).alias("stratum")
     return users.select("user_id", stratum, F.inline(F.array(*each)))

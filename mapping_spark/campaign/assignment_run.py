@@ -14,7 +14,12 @@ from mapping_spark.tables.store import Store
 
 
 def assign_campaigns(store: Store, users: DataFrame, events: DataFrame, config: AssignmentConfig, as_of: dt.date) -> None:
-    """Assign silver.users to every planned campaign as of a date. Users who were assigned before keep their variant."""
+    """Assign silver.users to every planned campaign as of a date. Users who were assigned before keep their variant.
+
+    Where no campaign is planned there is nothing to do.
+    """
+    if not config.campaigns:
+        return
     ranges = extend_ranges(store, config)
     recent = recent_sends(events, as_of, config.cap_days)  # one row per user
     candidates = users.select("user_id", "segment", "has_marketing_consent").join(recent, on="user_id", how="left")
