@@ -9,6 +9,7 @@ from typing import Any, Self, TypeVar
 from pydantic import ConfigDict, Field, SerializeAsAny, field_validator, model_validator
 
 from mapping_spark.campaign.kpis import CampaignConfig
+from mapping_spark.campaign.settings import AssignmentConfig, AttributionConfig, ExperimentConfig
 from mapping_spark.config import Section, conf_folder, read_layers, validated
 from mapping_spark.errors import ConfigError
 from mapping_spark.evaluation.gate import GateConfig
@@ -69,6 +70,9 @@ class Settings(Section):
     gate: GateConfig = GateConfig()
     tuning: TuningConfig = TuningConfig()
     campaigns: CampaignConfig = CampaignConfig()
+    assignment: AssignmentConfig = AssignmentConfig()
+    experiments: ExperimentConfig = ExperimentConfig()
+    attribution: AttributionConfig = AttributionConfig()
 
     @field_validator("sources", mode="before")
     @classmethod

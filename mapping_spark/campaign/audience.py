@@ -1,4 +1,4 @@
-"""Who a campaign was sent to: silver.campaign_audience from the campaign's sends."""
+"""Who a campaign was for: silver.campaign_audience, as assigned, else from the campaign's sends."""
 
 from __future__ import annotations
 
@@ -27,3 +27,15 @@ def build_audience(events: DataFrame, *, default_variant: str = "mailed") -> Dat
         ),
         CAMPAIGN_AUDIENCE,
     )
+
+
+def with_assignments(sent: DataFrame, assignments: DataFrame) -> DataFrame:
+    """silver.campaign_audience: the assigned users of campaigns that were planned, `build_audience` of the others.
+
+    Of a planned campaign only those assigned belong to the audience, with what they were assigned whatever they were sent
+    (intention to treat): a user sent two variants, or one who was held out and sent it all the same, counts where he was put.
+    """
+    planned = assignments.select("campaign_id").distinct()  # one row per campaign
+    assigned = assignments.select("campaign_id", "user_id", "variant", "assigned_at")
+    unplanned = sent.join(F.broadcast(planned), on="campaign_id", how="left_anti")
+    return conform(assigned.unionByName(unplanned.select(*assigned.columns)), CAMPAIGN_AUDIENCE)

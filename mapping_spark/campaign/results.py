@@ -1,0 +1,50 @@
+"""gold.experiment_results: every campaign read as an experiment, from its sums."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from itertools import groupby
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from mapping_spark.campaign.experiment_sums import metrics
+from mapping_spark.campaign.experiments import Experiment, grouped, read_experiment
+from mapping_spark.campaign.settings import ExperimentConfig
+from mapping_spark.tables.experiments import EXPERIMENT_RESULTS
+from mapping_spark.tables.frames import rows
+
+
+def build_results(sums: DataFrame, allocations: DataFrame, campaigns: DataFrame, config: ExperimentConfig, *, as_of: dt.date) -> DataFrame:
+    """One row per (campaign, metric, comparison, segment) of gold.experiment_sums, which is small: read to the driver.
+
+    A campaign that is not over by the start of `as_of` (UTC), or not declared, is judged by always-valid p-values. Shares come from
+    silver.campaign_allocations: a campaign that was not assigned here has no sample-ratio check.
+    """
+    shares = _shares(allocations)
+    over = campaigns.where(F.col("end_at") <= F.lit(dt.datetime.combine(as_of, dt.time(), dt.UTC)))
+    ended = {row.campaign_id for row in over.select("campaign_id").collect()}  # one row per campaign
+    all_sums = [row.asDict() for row in sums.orderBy("campaign_id", "metric", "segment", "variant").collect()]
+    found = []
+    for campaign_id, own in groupby(all_sums, key=lambda row: str(row["campaign_id"])):
+        experiment = Experiment(
+            metrics=metrics(config),
+            shares=shares.get(campaign_id, {}),
+            is_running=campaign_id not in ended,
+            alpha=config.alpha,
+            sample_ratio_level=config.sample_ratio_level,
+        )
+        facts: dict[str, Any] = {"campaign_id": campaign_id, "as_of_date": as_of}
+        found += [facts | row for row in read_experiment(experiment, grouped(list(own)))]
+    return rows(sums.sparkSession, EXPERIMENT_RESULTS, *found)
+
+
+def _shares(allocations: DataFrame) -> Mapping[str, Mapping[str, float]]:
+    """Buckets of each variant by campaign: a few rows."""
+    size = F.sum(F.col("last_bucket") - F.col("first_bucket") + 1)
+    shares: dict[str, dict[str, float]] = {}
+    for row in allocations.groupBy("campaign_id", "variant").agg(size.alias("n")).collect():
+        shares.setdefault(row.campaign_id, {})[row.variant] = float(row.n)
+    return shares
