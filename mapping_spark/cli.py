@@ -1,4 +1,4 @@
-"""The command line: demo, run, backtest, tune, rollback, jobs, tables, doctor. Imports what a verb needs when it is called."""
+"""The command line, a function per verb. Imports what a verb needs when it is called."""
 
 from __future__ import annotations
 
@@ -90,6 +90,43 @@ def rollback(env: Env = "demo", overrides: Overrides = None) -> None:
     _, _, store = pipeline.open_environment(env, None, overrides or [])
     changed = roll_back(store)
     console.say(f"{changed['to']} is the champion again, instead of {changed['from']}. Next: mapping-spark run recommend --env {env}")
+
+
+@app.command()
+def publish(env: Env = "demo", overrides: Overrides = None) -> None:
+    """Name the tables in the catalog.
+
+    Gold, ops and the BI views, with comments, for SQL clients; again changes nothing.
+    """
+    from mapping_spark import console, logs, sql
+    from mapping_spark.settings import load_settings
+    from mapping_spark.tables.publish import publish as publish_tables
+
+    logs.configure()
+    settings = load_settings(env, overrides or [])
+    with console.waiting("publishing"):
+        entries = publish_tables(sql.open_catalog(settings), settings.sql.catalog)
+    console.show_published(entries, settings.store.catalog or settings.sql.catalog)
+
+
+@app.command()
+def sql(env: Env = "demo", overrides: Overrides = None) -> None:
+    """Answer SQL from BI tools.
+
+    Publishes, then serves JDBC, ODBC and DB-API clients on this machine until stopped.
+    """
+    from mapping_spark import console, logs
+    from mapping_spark import sql as server
+    from mapping_spark.settings import load_settings
+    from mapping_spark.tables.publish import publish as publish_tables
+
+    logs.configure()
+    settings = load_settings(env, overrides or [])
+    listening = server.server_settings(settings.sql.port)
+    with console.waiting("starting Spark"):
+        store = server.open_catalog(settings, listening)
+        entries = publish_tables(store, settings.sql.catalog)
+    server.serve(store.spark, lambda: console.show_server(entries, server.HOST, settings.sql.port))
 
 
 @app.command()

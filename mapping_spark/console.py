@@ -17,6 +17,7 @@ from mapping_spark.tables.contract import Table, comment
 
 if TYPE_CHECKING:
     from mapping_spark.job import Job
+    from mapping_spark.tables.publish import Entry
 
 _PLAIN_WIDTH = 140
 _CONSOLE = Console() if Console().is_terminal else Console(width=_PLAIN_WIDTH)
@@ -88,6 +89,21 @@ def _show_table(table: Table) -> None:
     if table.measures:
         measures = [(m.name, m.numerator, m.denominator, m.interval or "-", m.doc) for m in table.measures]
         show("Measures", ("measure", "sum of", "over sum of", "interval", "meaning"), measures)
+
+
+def show_published(entries: Sequence[Entry], catalog: str) -> None:
+    """What has a name in the catalog now, and what is not there yet."""
+    rows = [(f"{catalog}.{entry.name}", entry.kind, entry.state) for entry in entries]
+    show("Published", ("name", "", "state"), rows, "mapping-spark sql serves them; docs/bi.md holds queries.")
+
+
+def show_server(entries: Sequence[Entry], host: str, port: int) -> None:
+    """How to reach the SQL server."""
+    there = sum(entry.state == "published" for entry in entries)
+    say(f"{there} tables and views on {host}:{port}, for whoever is on this machine: no password is asked. Ctrl-C stops it.")
+    say(f"  beeline -u jdbc:hive2://{host}:{port}/gold -e 'DESCRIBE campaign_kpis_by_campaign_id_v'")
+    say(f"  impala.dbapi.connect(host={host!r}, port={port}, auth_mechanism='PLAIN', user='me', password='-')")
+    say("  Power BI, Tableau, Superset, Trino, DuckDB: docs/bi.md")
 
 
 def show_diagnosis(findings: Sequence[Finding]) -> bool:

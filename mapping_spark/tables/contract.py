@@ -97,6 +97,8 @@ class Table:
     partition_by: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
     measures: tuple[Measure, ...] = ()
+    rollups: tuple[tuple[str, ...], ...] = ()
+    """Columns by which the rows are also summed up in views, each with every measure computed from the sums."""
     limits: tuple[Limit, ...] = ()
     by_name: Mapping[str, Column] = field(init=False, repr=False, compare=False)
 

@@ -319,6 +319,7 @@ CAMPAIGN_KPIS = Table(
     primary_key=("campaign_id", "variant", "segment"),
     checks=(*_SUM_CHECKS, Check(name="converted_within_audience", condition="n_converted_users <= n_users")),
     measures=_MEASURES,
+    rollups=(("campaign_id",), ("campaign_id", "variant"), ("segment", "variant")),
 )
 
 CAMPAIGN_DAILY_KPIS = Table(
@@ -328,4 +329,5 @@ CAMPAIGN_DAILY_KPIS = Table(
     primary_key=("campaign_id", "variant", "date"),
     checks=_SUM_CHECKS,
     measures=(_ROAS,),
+    rollups=(("campaign_id",), ("date",)),
 )

@@ -7,6 +7,7 @@ purpose (no deletion vectors, no column mapping), so that any Delta reader reads
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -82,19 +83,35 @@ class Store:
     def create(self, table: Table) -> None:
         """Create the table from its declaration, or add the columns that were declared since. Does nothing otherwise.
 
-        In a catalog a table with measures also has its BI view, `<layer>.<table>_v`, as the measures are declared now.
+        In a catalog a table with measures also has its BI views.
         """
         if self.exists(table):
             self._evolve(table)
         else:
             self._create_new(table)
-        if self.catalog is not None and table.measures:
-            view = f"{self.catalog}.{table.layer}.{view_name(table)}"
-            self.spark.sql(create_view_sql(table, view, self.relation(table)))
+        if self.catalog is not None:
+            self.create_views(table)
+
+    def create_views(self, table: Table) -> list[str]:
+        """Create or replace the BI views of a table in the catalog, as the measures are declared now; returns their names."""
+        ways = ((), *table.rollups) if table.measures else ()
+        for by in ways:
+            self.spark.sql(create_view_sql(table, f"{self.catalog}.{table.layer}", self.relation(table), by))
+        return [f"{table.layer}.{view_name(table, by)}" for by in ways]
+
+    def register(self, table: Table, folder: str) -> str:
+        """Name the Delta table in `folder` in the catalog, unless the name is taken; returns the folder that the name stands for."""
+        self._create_schema(table)
+        self.spark.sql(f"CREATE TABLE IF NOT EXISTS {self.relation(table)} USING DELTA LOCATION {quoted(folder)}")
+        described = self.spark.sql(f"DESCRIBE TABLE EXTENDED {self.relation(table)}").where("col_name = 'Location'").head()
+        return re.sub(r"^file:/+", "/", described["data_type"]) if described else ""
+
+    def _create_schema(self, table: Table) -> None:
+        self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.`{table.layer}`")
 
     def _create_new(self, table: Table) -> None:
         if self.catalog is not None:
-            self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.`{table.layer}`")
+            self._create_schema(table)
         # Delta refuses a row for which a condition is null; a Check lets it pass.
         constraints = {f"delta.constraints.{check.name}": f"coalesce({check.condition}, true)" for check in table.checks}
         properties = ", ".join(f"{quoted(key)} = {quoted(value)}" for key, value in (_PROPERTIES | constraints).items())

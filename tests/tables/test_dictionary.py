@@ -66,7 +66,7 @@ def test_a_view_shows_stored_columns_and_measures_row_by_row(spark: SparkSession
 
 def test_a_created_view_carries_the_docs(spark: SparkSession) -> None:
     view = f"default.{view_name(SHOPS)}"
-    spark.sql(create_view_sql(SHOPS, view, TWO_SHOPS))
+    spark.sql(create_view_sql(SHOPS, "default", TWO_SHOPS))
     comments = {column.name: column.description for column in spark.catalog.listColumns(view)}
     spark.sql(f"DROP VIEW {view}")
     assert comments["sales"] == "The day's sales. [currency]"
@@ -81,7 +81,7 @@ def test_the_campaign_view_can_be_analysed(spark: SparkSession) -> None:
 
 def test_the_name_of_a_view_is_never_pasted() -> None:
     with pytest.raises(ConfigError):
-        create_view_sql(SHOPS, "gold.shops_v; DROP TABLE x", "gold.shops")
+        create_view_sql(SHOPS, "gold.x; DROP TABLE x", "gold.shops")
 
 
 def test_the_dictionary_needs_no_spark() -> None:
