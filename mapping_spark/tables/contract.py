@@ -95,6 +95,8 @@ class Table:
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...]
     partition_by: tuple[str, ...] = ()
+    layout: tuple[str, ...] = ()
+    """SQL expressions by which rows are ranged over small files, coarse ones first: filters on their columns then skip files."""
     checks: tuple[Check, ...] = ()
     measures: tuple[Measure, ...] = ()
     rollups: tuple[tuple[str, ...], ...] = ()

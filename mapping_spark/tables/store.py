@@ -27,6 +27,8 @@ _PROPERTIES = {
     "delta.columnMapping.mode": "none",
     "delta.logRetentionDuration": "interval 90 days",
 }
+_ROWS_PER_FILE = 12_500
+"""Of a table with a layout: 800 files for 10 million rows, of which a filter on one of two columns reads about 30."""
 _FORBIDDEN_IN_PATHS = "`'\"\\;\n\r\0"
 
 Value = str | int | dt.date | Decimal
@@ -42,9 +44,17 @@ def literal(value: Value) -> str:
 def checked_root(root: str) -> str:
     """A root without a trailing slash, a folder as an absolute path (Delta asks for it). Refused: `..`, and characters that
     could leave their place in SQL."""
-    if not root or any(sign in _FORBIDDEN_IN_PATHS for sign in root) or ".." in root.split("/"):
+    if not root or any(sign in _ROWS_PER_FILE = 12_500
+"""Of a table with a layout: 800 files for 10 million rows, of which a filter on one of two columns reads about 30."""
+_FORBIDDEN_IN_PATHS for sign in root) or ".." in root.split("/"):
         raise ConfigError("store.root", repr(root), "a folder or URI without quotes, control signs or '..'", "Choose another folder.")
     return root.rstrip("/") if "://" in root else str(Path(root).absolute())
+
+
+def laid_out(frame: DataFrame, table: Table) -> DataFrame:
+    """The rows ranged over tasks and sorted by the table's layout, so that a file's statistics are narrow; untouched without one."""
+    keys = [F.expr(expression) for expression in table.layout]
+    return frame.repartitionByRange(*keys).sortWithinPartitions(*keys) if keys else frame
 
 
 @dataclass(frozen=True)
@@ -197,7 +207,9 @@ class Store:
         if unknown:
             raise ContractError(table.name, f"the slice columns {unknown}", f"columns among {list(table.column_names)}", "Mend the slice.")
         condition = " AND ".join(f"`{name}` = {literal(value)}" for name, value in slice_.items()) or "true"
-        output = conform(frame, table).write.format("delta").mode("overwrite").option("replaceWhere", condition)
+        output = laid_out(conform(frame, table), table).write.format("delta").mode("overwrite").option("replaceWhere", condition)
+        if table.layout:
+            output = output.option("maxRecordsPerFile", _ROWS_PER_FILE)
         if self.catalog is None:
             output.save(self.location(table))
         else:
