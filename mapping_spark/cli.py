@@ -141,14 +141,21 @@ def jobs() -> None:
 
 
 @app.command()
-def tables(name: Annotated[str | None, typer.Argument(help="A table, such as gold.recommendations.")] = None) -> None:
+def tables(name: Annotated[str | None, typer.Argument(help="A table, such as gold.recommendations.")] = None,
+           output: Annotated[str | None, typer.Option("--format", help="`md` or `html`: the dictionary with lineage, as text.")] = None,
+           ) -> None:  # fmt: skip
     """Show the data dictionary.
 
     All tables, or one with its columns, key, checks and measures.
     """
     from mapping_spark import console
 
-    console.show_tables(name)
+    if output is None:
+        console.show_tables(name)
+        return
+    from mapping_spark import pipeline
+
+    print(console.dictionary(name, output, pipeline.all_jobs()), end="")
 
 
 @app.command()

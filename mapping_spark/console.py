@@ -14,6 +14,7 @@ from mapping_spark.doctor import Finding
 from mapping_spark.errors import ConfigError
 from mapping_spark.tables import TABLES
 from mapping_spark.tables.contract import Table, comment
+from mapping_spark.tables.dictionary_page import Lineage, dictionary_html, dictionary_markdown
 
 if TYPE_CHECKING:
     from mapping_spark.job import Job
@@ -76,9 +77,28 @@ def show_tables(name: str | None) -> None:
         rows = [(table.name, table.grain, ", ".join(table.primary_key), len(table.columns)) for table in TABLES.values()]
         show("Tables", ("table", "grain", "key", "columns"), rows, "mapping-spark tables NAME shows one in full.")
         return
+    _show_table(_table(name))
+
+
+def _table(name: str) -> Table:
     if name not in TABLES:
         raise ConfigError("tables", f"no table {name!r}", f"one of {list(TABLES)}", "See mapping-spark tables.")
-    _show_table(TABLES[name])
+    return TABLES[name]
+
+
+def dictionary(name: str | None, output: str, jobs: Sequence[Job]) -> str:
+    """The data dictionary, of all tables or one, with the lineage that the jobs declare, as `md` or `html`."""
+    chosen = list(TABLES.values()) if name is None else [_table(name)]
+    lineage = [Lineage(job.name, _all_names((*job.reads, *job.rules)), _all_names(job.writes)) for job in jobs]
+    if output == "html":
+        return dictionary_html(chosen, lineage)
+    if output == "md":
+        return dictionary_markdown(chosen, lineage)
+    raise ConfigError("--format", repr(output), "md or html", "Choose one; without it the dictionary is shown here.")
+
+
+def _all_names(tables: Sequence[Table]) -> tuple[str, ...]:
+    return tuple(table.name for table in tables)
 
 
 def _show_table(table: Table) -> None:

@@ -10,7 +10,10 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from py4j.protocol import Py4JError
 
 from mapping_spark.errors import ConfigError, EnvironmentFault
 from mapping_spark.session import build_session, installed_delta_jar
@@ -34,6 +37,8 @@ def catalog_settings(settings: Settings) -> Mapping[str, str]:
         **settings.spark,
         "spark.sql.catalogImplementation": "hive",
         "spark.sql.warehouse.dir": f"{root}/sql",
+        # Delta keeps columns in its log; JDBC clients that list them ask the metastore.
+        "spark.databricks.delta.catalog.update.enabled": "true",
         "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={root}/metastore_db;create=true",
     }
 
@@ -77,5 +82,5 @@ def serve(session: SparkSession, ready: Callable[[], None]) -> None:
                 fix = "Its last lines stand above; give it more spark.driver.memory if it ran out, and start it again."
                 raise EnvironmentFault("sql", f"the server's process ended with {process.returncode}", "a server that answers", fix)
     finally:
-        if process.poll() is None:
+        with suppress(Py4JError, OSError):  # a signal to the whole group ends the JVM as well, perhaps first
             session.stop()

@@ -41,11 +41,6 @@ def table_markdown(table: Table) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def dictionary_markdown(tables: Iterable[Table]) -> str:
-    """The data dictionary of `tables` as Markdown."""
-    return "\n".join(["# Data dictionary", "", *(table_markdown(table) for table in tables)])
-
-
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 

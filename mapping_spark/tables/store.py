@@ -44,9 +44,7 @@ def literal(value: Value) -> str:
 def checked_root(root: str) -> str:
     """A root without a trailing slash, a folder as an absolute path (Delta asks for it). Refused: `..`, and characters that
     could leave their place in SQL."""
-    if not root or any(sign in _ROWS_PER_FILE = 12_500
-"""Of a table with a layout: 800 files for 10 million rows, of which a filter on one of two columns reads about 30."""
-_FORBIDDEN_IN_PATHS for sign in root) or ".." in root.split("/"):
+    if not root or any(sign in _FORBIDDEN_IN_PATHS for sign in root) or ".." in root.split("/"):
         raise ConfigError("store.root", repr(root), "a folder or URI without quotes, control signs or '..'", "Choose another folder.")
     return root.rstrip("/") if "://" in root else str(Path(root).absolute())
 
