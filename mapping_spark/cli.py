@@ -126,7 +126,7 @@ def sql(env: Env = "demo", overrides: Overrides = None) -> None:
     with console.waiting("starting Spark"):
         store = server.open_catalog(settings, listening)
         entries = publish_tables(store, settings.sql.catalog)
-    server.serve(store.spark, lambda: console.show_server(entries, server.HOST, settings.sql.port))
+    server.serve(store.spark, settings.sql.port, lambda: console.show_server(entries, server.HOST, settings.sql.port))
 
 
 @app.command()

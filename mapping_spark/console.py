@@ -122,7 +122,7 @@ def show_server(entries: Sequence[Entry], host: str, port: int) -> None:
     there = sum(entry.state == "published" for entry in entries)
     say(f"{there} tables and views on {host}:{port}, for whoever is on this machine: no password is asked. Ctrl-C stops it.")
     say(f"  beeline -u jdbc:hive2://{host}:{port}/gold -e 'DESCRIBE campaign_kpis_by_campaign_id_v'")
-    say(f"  impala.dbapi.connect(host={host!r}, port={port}, auth_mechanism='PLAIN', user='me', password='-')")
+    say(f"  impala.dbapi.connect(host={host!r}, port={port}, auth_mechanism='PLAIN', user='me')")
     say("  Power BI, Tableau, Superset, Trino, DuckDB: docs/bi.md")
 
 

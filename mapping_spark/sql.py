@@ -66,8 +66,11 @@ def server_settings(port: int) -> dict[str, str]:
     return {"spark.hadoop.hive.server2.thrift.bind.host": HOST, "spark.hadoop.hive.server2.thrift.port": str(port)}
 
 
-def serve(session: SparkSession, ready: Callable[[], None]) -> None:
-    """Answer SQL until SIGINT or SIGTERM, then stop the server and the session. `ready` is called once it listens."""
+def serve(session: SparkSession, port: int, ready: Callable[[], None]) -> None:
+    """Answer SQL until SIGINT or SIGTERM, then stop the server and the session. `ready` is called once it listens.
+
+    The session has `server_settings(port)`. Raises `EnvironmentFault` where the server's process ends by itself.
+    """
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
@@ -76,11 +79,19 @@ def serve(session: SparkSession, ready: Callable[[], None]) -> None:
     try:
         server = context._jvm.org.apache.spark.sql.hive.thriftserver.HiveThriftServer2  # type: ignore[union-attr]
         server.startWithContext(session._jsparkSession.sqlContext())
-        ready()
+        is_told = False
         while not stopped.wait(timeout=1):
+            if not is_told and _listens(port):
+                ready()
+                is_told = True
             if process.poll() is not None:
                 fix = "Its last lines stand above; give it more spark.driver.memory if it ran out, and start it again."
                 raise EnvironmentFault("sql", f"the server's process ended with {process.returncode}", "a server that answers", fix)
     finally:
         with suppress(Py4JError, OSError):  # a signal to the whole group ends the JVM as well, perhaps first
             session.stop()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0

@@ -108,7 +108,7 @@ def test_every_reader_finds_the_same_rows(store: Store, duck: duckdb.DuckDBPyCon
     lazily = pl.scan_delta(folder).collect()
     counts = {
         "spark": store.count(table),
-        "deltalake": sum(len(batch) for batch in DeltaTable(folder).scan()),
+        "deltalake": sum(batch.num_rows for batch in DeltaTable(folder).scan()),
         "polars": len(lazily),
         "pandas": len(lazily.to_pandas()),
         "duckdb": duck.table(table.name).aggregate("count(*)").fetchall()[0][0],
