@@ -102,6 +102,14 @@ def test_recipes_say_what_they_promise(duck: duckdb.DuckDBPyConnection) -> None:
     assert (behind[0], behind[4], behind[7]) == ("u1-1", "run1", small_gold.VERSIONS)
 
 
+def test_the_python_of_the_page_runs(store: Store) -> None:
+    names: dict[str, Any] = {}
+    for block in re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL):
+        exec(block.replace('"warehouse', f'"{store.root}').replace("'18'", "'c1'"), names)  # noqa: S102
+    assert list(names["frame"]["campaign_id"]) == ["c1", "c2"]
+    assert names["revenue"] == (1 + 2 + 3,)
+
+
 @pytest.mark.parametrize("table", small_gold.ROWS, ids=lambda table: table.name)
 def test_every_reader_finds_the_same_rows(store: Store, duck: duckdb.DuckDBPyConnection, table: Any) -> None:
     folder = store.location(table)

@@ -45,5 +45,6 @@ def matching_files(table: DeltaTable, where: str) -> list[str]:
     """The files that may hold a row for which `where` is true, by the statistics in the Delta log: the others need no look.
 
     For a table too large to scan by its view: `SELECT ... FROM read_parquet(?)` over these, with the same condition.
+    None: no row meets it (DuckDB refuses to read no file).
     """
     return list(table.file_uris(file_pruning_predicate=where))
