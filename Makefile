@@ -8,7 +8,7 @@ export UV_PYTHON := $(BIN)/python
 entry = awk '/^[^ \#]/ { keep = /^$(1)==/ } keep' requirements.lock
 others = awk '/^[^ \#]/ { keep = !/^$(1)==/ } keep' requirements.lock
 
-.PHONY: help setup delta-jars class-archive demo test lint format tune bench bench-feed bench-train bench-deep bench-metrics bench-quality bench-campaigns lock clean
+.PHONY: $(shell awk -F ':.*## ' '/^[a-z-]+:.*## / { print $$1 }' $(MAKEFILE_LIST))
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ class-archive: ## Let Java keep the classes that Spark loads, so that every late
 
 demo: setup ## Run all jobs on The Complete Journey and show what came out
 	@$(BIN)/mapping-spark demo
+
+sql: setup ## Answer SQL of BI tools on 127.0.0.1 over the demo's tables (after make demo), until Ctrl-C
+	@$(BIN)/mapping-spark sql
 
 test: setup lint ## Run the linters and every test
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
@@ -81,6 +84,9 @@ bench-quality: setup ## Measure the models on public data beside published figur
 
 bench-campaigns: setup ## Check campaign statistics on public data and planted truths (../shared/data or MAPPING_SPARK_DATA)
 	PYTHONPATH=. $(BIN)/python benchmarks/campaigns.py
+
+bench-bi: setup ## Measure what a BI filter reads of 10 million rows, and how fast
+	PYTHONPATH=. $(BIN)/python benchmarks/bi.py
 
 lock: ## Resolve pyproject.toml into requirements.lock (names, versions, hashes)
 	$(UV) pip compile pyproject.toml --extra dev --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock

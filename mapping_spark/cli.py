@@ -1,4 +1,4 @@
-"""The command line: demo, run, backtest, tune, rollback, jobs, tables, doctor. Imports what a verb needs when it is called."""
+"""The command line, a function per verb. Imports what a verb needs when it is called."""
 
 from __future__ import annotations
 
@@ -93,6 +93,43 @@ def rollback(env: Env = "demo", overrides: Overrides = None) -> None:
 
 
 @app.command()
+def publish(env: Env = "demo", overrides: Overrides = None) -> None:
+    """Name the tables in the catalog.
+
+    Gold, ops and the BI views, with comments, for SQL clients; again changes nothing.
+    """
+    from mapping_spark import console, logs, sql
+    from mapping_spark.settings import load_settings
+    from mapping_spark.tables.publish import publish as publish_tables
+
+    logs.configure()
+    settings = load_settings(env, overrides or [])
+    with console.waiting("publishing"):
+        entries = publish_tables(sql.open_catalog(settings), settings.sql.catalog)
+    console.show_published(entries, settings.store.catalog or settings.sql.catalog)
+
+
+@app.command()
+def sql(env: Env = "demo", overrides: Overrides = None) -> None:
+    """Answer SQL from BI tools.
+
+    Publishes, then serves JDBC, ODBC and DB-API clients on this machine until stopped.
+    """
+    from mapping_spark import console, logs
+    from mapping_spark import sql as server
+    from mapping_spark.settings import load_settings
+    from mapping_spark.tables.publish import publish as publish_tables
+
+    logs.configure()
+    settings = load_settings(env, overrides or [])
+    listening = server.server_settings(settings.sql.port)
+    with console.waiting("starting Spark"):
+        store = server.open_catalog(settings, listening)
+        entries = publish_tables(store, settings.sql.catalog)
+    server.serve(store.spark, settings.sql.port, lambda: console.show_server(entries, server.HOST, settings.sql.port))
+
+
+@app.command()
 def jobs() -> None:
     """List the jobs and their tables.
 
@@ -104,14 +141,21 @@ def jobs() -> None:
 
 
 @app.command()
-def tables(name: Annotated[str | None, typer.Argument(help="A table, such as gold.recommendations.")] = None) -> None:
+def tables(name: Annotated[str | None, typer.Argument(help="A table, such as gold.recommendations.")] = None,
+           output: Annotated[str | None, typer.Option("--format", help="`md` or `html`: the dictionary with lineage, as text.")] = None,
+           ) -> None:  # fmt: skip
     """Show the data dictionary.
 
     All tables, or one with its columns, key, checks and measures.
     """
     from mapping_spark import console
 
-    console.show_tables(name)
+    if output is None:
+        console.show_tables(name)
+        return
+    from mapping_spark import pipeline
+
+    print(console.dictionary(name, output, pipeline.all_jobs()), end="")
 
 
 @app.command()

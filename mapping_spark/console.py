@@ -14,9 +14,11 @@ from mapping_spark.doctor import Finding
 from mapping_spark.errors import ConfigError
 from mapping_spark.tables import TABLES
 from mapping_spark.tables.contract import Table, comment
+from mapping_spark.tables.dictionary_page import Lineage, dictionary_html, dictionary_markdown
 
 if TYPE_CHECKING:
     from mapping_spark.job import Job
+    from mapping_spark.tables.publish import Entry
 
 _PLAIN_WIDTH = 140
 _CONSOLE = Console() if Console().is_terminal else Console(width=_PLAIN_WIDTH)
@@ -75,9 +77,28 @@ def show_tables(name: str | None) -> None:
         rows = [(table.name, table.grain, ", ".join(table.primary_key), len(table.columns)) for table in TABLES.values()]
         show("Tables", ("table", "grain", "key", "columns"), rows, "mapping-spark tables NAME shows one in full.")
         return
+    _show_table(_table(name))
+
+
+def _table(name: str) -> Table:
     if name not in TABLES:
         raise ConfigError("tables", f"no table {name!r}", f"one of {list(TABLES)}", "See mapping-spark tables.")
-    _show_table(TABLES[name])
+    return TABLES[name]
+
+
+def dictionary(name: str | None, output: str, jobs: Sequence[Job]) -> str:
+    """The data dictionary, of all tables or one, with the lineage that the jobs declare, as `md` or `html`."""
+    chosen = list(TABLES.values()) if name is None else [_table(name)]
+    lineage = [Lineage(job.name, _all_names((*job.reads, *job.rules)), _all_names(job.writes)) for job in jobs]
+    if output == "html":
+        return dictionary_html(chosen, lineage)
+    if output == "md":
+        return dictionary_markdown(chosen, lineage)
+    raise ConfigError("--format", repr(output), "md or html", "Choose one; without it the dictionary is shown here.")
+
+
+def _all_names(tables: Sequence[Table]) -> tuple[str, ...]:
+    return tuple(table.name for table in tables)
 
 
 def _show_table(table: Table) -> None:
@@ -88,6 +109,21 @@ def _show_table(table: Table) -> None:
     if table.measures:
         measures = [(m.name, m.numerator, m.denominator, m.interval or "-", m.doc) for m in table.measures]
         show("Measures", ("measure", "sum of", "over sum of", "interval", "meaning"), measures)
+
+
+def show_published(entries: Sequence[Entry], catalog: str) -> None:
+    """What has a name in the catalog now, and what is not there yet."""
+    rows = [(f"{catalog}.{entry.name}", entry.kind, entry.state) for entry in entries]
+    show("Published", ("name", "", "state"), rows, "mapping-spark sql serves them; docs/bi.md holds queries.")
+
+
+def show_server(entries: Sequence[Entry], host: str, port: int) -> None:
+    """How to reach the SQL server."""
+    there = sum(entry.state == "published" for entry in entries)
+    say(f"{there} tables and views on {host}:{port}, for whoever is on this machine: no password is asked. Ctrl-C stops it.")
+    say(f"  beeline -u jdbc:hive2://{host}:{port}/gold -e 'DESCRIBE campaign_kpis_by_campaign_id_v'")
+    say(f"  impala.dbapi.connect(host={host!r}, port={port}, auth_mechanism='PLAIN', user='me')")
+    say("  Power BI, Tableau, Superset, Trino, DuckDB: docs/bi.md")
 
 
 def show_diagnosis(findings: Sequence[Finding]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import ConfigDict, Field, SerializeAsAny, field_validator, model_validator
 
@@ -24,6 +24,7 @@ from mapping_spark.ingest.stream import IngestConfig
 from mapping_spark.models.base import ModelConfig
 from mapping_spark.models.registry import parse_configs
 from mapping_spark.recommend.settings import RecommendConfig
+from mapping_spark.tables.contract import IDENTIFIER
 from mapping_spark.tables.runs import content_hash
 from mapping_spark.tables.watch import WatchConfig
 from mapping_spark.training.settings import TrainingConfig
@@ -40,6 +41,18 @@ class StoreConfig(Section):
     """Catalog that names the tables instead; null for folders under the root."""
 
 
+class SqlConfig(Section):
+    """How SQL clients find the tables."""
+
+    catalog: str = Field(default="spark_catalog", pattern=IDENTIFIER.pattern)
+    """Catalog in which tables of folders are published: `<catalog>.gold.<table>`. Tables of `store.catalog` stay there."""
+    metastore: Literal["session", "embedded"] = "session"
+    """`session`: what the session is configured with (a Hive metastore, Unity); `embedded`: a Derby one under the root,
+    for one process on one machine."""
+    port: int = Field(default=10000, ge=1024, le=65535)
+    """Port of the Thrift server, on loopback."""
+
+
 class Settings(Section):
     """Everything an environment sets."""
 
@@ -52,6 +65,7 @@ class Settings(Section):
     seed: int = 7
     """Seed of every random draw."""
     store: StoreConfig = StoreConfig()
+    sql: SqlConfig = SqlConfig()
     spark: dict[str, str] = Field(default_factory=dict)
     """Spark settings of a session that this project starts."""
     ingest: IngestConfig = IngestConfig()

@@ -10,3 +10,6 @@ TABLES: dict[str, Table] = {
     if isinstance(value, Table)
 }
 """All declared tables by name, in the order an event meets them."""
+
+PUBLISHED = tuple(table for table in TABLES.values() if table.layer in ("gold", "ops") or table in (silver.ITEMS, silver.CAMPAIGNS))
+"""What SQL clients are given: gold and ops, and the two tables that give their ids names. The rest of silver holds people's events."""

@@ -95,8 +95,12 @@ class Table:
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...]
     partition_by: tuple[str, ...] = ()
+    layout: tuple[str, ...] = ()
+    """SQL expressions by which rows are ranged over small files, coarse ones first: filters on their columns then skip files."""
     checks: tuple[Check, ...] = ()
     measures: tuple[Measure, ...] = ()
+    rollups: tuple[tuple[str, ...], ...] = ()
+    """Columns by which the rows are also summed up in views, each with every measure computed from the sums."""
     limits: tuple[Limit, ...] = ()
     by_name: Mapping[str, Column] = field(init=False, repr=False, compare=False)
 

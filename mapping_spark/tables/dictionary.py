@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mapping_spark.tables.contract import Measure, Table, comment, identifier, quoted
-from mapping_spark.tables.measures import expressions, measure_columns
+from mapping_spark.tables.measures import additive_columns, expressions, measure_columns, measures_sql
 
 _INTERVALS = {"wilson": "95 % Wilson interval", "normal": "95 % interval by the delta method", "": "no interval"}
 
@@ -41,11 +41,6 @@ def table_markdown(table: Table) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def dictionary_markdown(tables: Iterable[Table]) -> str:
-    """The data dictionary of `tables` as Markdown."""
-    return "\n".join(["# Data dictionary", "", *(table_markdown(table) for table in tables)])
-
-
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
@@ -54,9 +49,9 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def view_name(table: Table) -> str:
-    """The name of the table's BI view, without its layer."""
-    return f"{table.short_name}_v"
+def view_name(table: Table, by: Sequence[str] = ()) -> str:
+    """The name of the table's BI view, or of the one summed up by some columns, without its layer."""
+    return f"{table.short_name}_by_{'_'.join(by)}_v" if by else f"{table.short_name}_v"
 
 
 def view_sql(table: Table, relation: str) -> str:
@@ -70,16 +65,28 @@ def view_sql(table: Table, relation: str) -> str:
     return f"SELECT {', '.join(stored + measures)} FROM {relation}"  # noqa: S608 (declared identifiers)
 
 
-def create_view_sql(table: Table, view: str, relation: str) -> str:
+def view_queries(table: Table, relation: str) -> dict[str, str]:
+    """Name (without layer) to SELECT of every BI view of a table: row by row, then one per declared roll-up. Empty without measures."""
+    if not table.measures:
+        return {}
+    rollups = {view_name(table, by): measures_sql(table, relation, by) for by in table.rollups}
+    return {view_name(table): view_sql(table, relation)} | rollups
+
+
+def create_view_sql(table: Table, schema: str, relation: str, by: Sequence[str] = ()) -> str:
     """CREATE OR REPLACE VIEW with the doc of every column and measure, for engines that show comments.
 
-    `view` is a dotted name of plain identifiers; anything else is refused.
+    `schema` is a dotted name of plain identifiers (anything else is refused), `by` a roll-up of the table.
     """
+    view = f"{schema}.{view_name(table, by)}"
     for part in view.split("."):
         identifier(part, f"the view of {table.name}")
-    docs = {column.name: comment(column) for column in table.columns}
+    shown = (*by, *additive_columns(table)) if by else table.column_names
+    docs = {name: comment(table.by_name[name]) for name in shown}
     for measure in table.measures:
         docs |= dict.fromkeys(expressions(measure), _meaning(measure))
     columns = ", ".join(f"`{name}` COMMENT {quoted(doc)}" for name, doc in docs.items())
     quoted_view = ".".join(f"`{part}`" for part in view.split("."))
-    return f"CREATE OR REPLACE VIEW {quoted_view} ({columns}) COMMENT {quoted(table.grain)} AS {view_sql(table, relation)}"
+    grain = f"one row per {', '.join(by)}, summed from {table.name}" if by else table.grain
+    query = measures_sql(table, relation, by) if by else view_sql(table, relation)
+    return f"CREATE OR REPLACE VIEW {quoted_view} ({columns}) COMMENT {quoted(grain)} AS {query}"

@@ -319,6 +319,7 @@ CAMPAIGN_KPIS = Table(
     primary_key=("campaign_id", "variant", "segment"),
     checks=(*_SUM_CHECKS, Check(name="converted_within_audience", condition="n_converted_users <= n_users")),
     measures=_MEASURES,
+    rollups=(("campaign_id",), ("campaign_id", "variant"), ("segment", "variant")),
 )
 
 CAMPAIGN_DAILY_KPIS = Table(
@@ -326,6 +327,8 @@ CAMPAIGN_DAILY_KPIS = Table(
     grain="one row per (campaign, variant, business day with an event)",
     columns=(_CAMPAIGN, _VARIANT, Column("date", "date", "Business day.", unit="business time zone"), *_COUNTS, *_MONEY, _GROSS_MARGIN),
     primary_key=("campaign_id", "variant", "date"),
+    layout=("trunc(date, 'MONTH')", "campaign_id", "date"),  # a month's campaigns side by side: a date and a campaign both are in few files
     checks=_SUM_CHECKS,
     measures=(_ROAS,),
+    rollups=(("campaign_id",), ("date",)),
 )

@@ -7,6 +7,7 @@ purpose (no deletion vectors, no column mapping), so that any Delta reader reads
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -26,6 +27,8 @@ _PROPERTIES = {
     "delta.columnMapping.mode": "none",
     "delta.logRetentionDuration": "interval 90 days",
 }
+_ROWS_PER_FILE = 12_500
+"""Of a table with a layout: 800 files for 10 million rows, of which a filter on one of two columns reads about 30."""
 _FORBIDDEN_IN_PATHS = "`'\"\\;\n\r\0"
 
 Value = str | int | dt.date | Decimal
@@ -44,6 +47,12 @@ def checked_root(root: str) -> str:
     if not root or any(sign in _FORBIDDEN_IN_PATHS for sign in root) or ".." in root.split("/"):
         raise ConfigError("store.root", repr(root), "a folder or URI without quotes, control signs or '..'", "Choose another folder.")
     return root.rstrip("/") if "://" in root else str(Path(root).absolute())
+
+
+def laid_out(frame: DataFrame, table: Table) -> DataFrame:
+    """The rows ranged over tasks and sorted by the table's layout, so that a file's statistics are narrow; untouched without one."""
+    keys = [F.expr(expression) for expression in table.layout]
+    return frame.repartitionByRange(*keys).sortWithinPartitions(*keys) if keys else frame
 
 
 @dataclass(frozen=True)
@@ -82,19 +91,35 @@ class Store:
     def create(self, table: Table) -> None:
         """Create the table from its declaration, or add the columns that were declared since. Does nothing otherwise.
 
-        In a catalog a table with measures also has its BI view, `<layer>.<table>_v`, as the measures are declared now.
+        In a catalog a table with measures also has its BI views.
         """
         if self.exists(table):
             self._evolve(table)
         else:
             self._create_new(table)
-        if self.catalog is not None and table.measures:
-            view = f"{self.catalog}.{table.layer}.{view_name(table)}"
-            self.spark.sql(create_view_sql(table, view, self.relation(table)))
+        if self.catalog is not None:
+            self.create_views(table)
+
+    def create_views(self, table: Table) -> list[str]:
+        """Create or replace the BI views of a table in the catalog, as the measures are declared now; returns their names."""
+        ways = ((), *table.rollups) if table.measures else ()
+        for by in ways:
+            self.spark.sql(create_view_sql(table, f"{self.catalog}.{table.layer}", self.relation(table), by))
+        return [f"{table.layer}.{view_name(table, by)}" for by in ways]
+
+    def register(self, table: Table, folder: str) -> str:
+        """Name the Delta table in `folder` in the catalog, unless the name is taken; returns the folder that the name stands for."""
+        self._create_schema(table)
+        self.spark.sql(f"CREATE TABLE IF NOT EXISTS {self.relation(table)} USING DELTA LOCATION {quoted(folder)}")
+        described = self.spark.sql(f"DESCRIBE TABLE EXTENDED {self.relation(table)}").where("col_name = 'Location'").head()
+        return re.sub(r"^file:/+", "/", described["data_type"]) if described else ""
+
+    def _create_schema(self, table: Table) -> None:
+        self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.`{table.layer}`")
 
     def _create_new(self, table: Table) -> None:
         if self.catalog is not None:
-            self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS `{self.catalog}`.`{table.layer}`")
+            self._create_schema(table)
         # Delta refuses a row for which a condition is null; a Check lets it pass.
         constraints = {f"delta.constraints.{check.name}": f"coalesce({check.condition}, true)" for check in table.checks}
         properties = ", ".join(f"{quoted(key)} = {quoted(value)}" for key, value in (_PROPERTIES | constraints).items())
@@ -180,7 +205,9 @@ class Store:
         if unknown:
             raise ContractError(table.name, f"the slice columns {unknown}", f"columns among {list(table.column_names)}", "Mend the slice.")
         condition = " AND ".join(f"`{name}` = {literal(value)}" for name, value in slice_.items()) or "true"
-        output = conform(frame, table).write.format("delta").mode("overwrite").option("replaceWhere", condition)
+        output = laid_out(conform(frame, table), table).write.format("delta").mode("overwrite").option("replaceWhere", condition)
+        if table.layout:
+            output = output.option("maxRecordsPerFile", _ROWS_PER_FILE)
         if self.catalog is None:
             output.save(self.location(table))
         else:
