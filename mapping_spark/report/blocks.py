@@ -32,6 +32,11 @@ def decimals(digits: int) -> Show:
     return lambda value: DASH if value is None else f"{value:,.{digits}f}"
 
 
+def amount(value: float | None) -> str:
+    """A count as a count, anything else with four decimals."""
+    return count(value) if value is None or value == int(value) else decimals(4)(value)
+
+
 def share(value: float | None) -> str:
     """A share in [0, 1] as `12.0 %`."""
     return DASH if value is None else f"{100 * value:.1f} %"
@@ -50,6 +55,11 @@ def intervals(digits: int) -> Show:
 def moment(value: str | None) -> str:
     """An ISO time in UTC as `2017-12-01 09:30:00`."""
     return DASH if value is None else value.removesuffix("Z").replace("T", " ")
+
+
+def day(value: str | None) -> str:
+    """The UTC day of an ISO time."""
+    return DASH if value is None else value[:10]
 
 
 @dataclass(frozen=True, slots=True)

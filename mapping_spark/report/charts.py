@@ -49,38 +49,56 @@ def of(answer: Answer) -> alt.Chart:
     return alt.Chart(alt.NamedData(answer.name))
 
 
+def layered(answer: Answer, *layers: alt.Chart) -> alt.LayerChart:
+    """Layers (of no data of their own) over an answer's rows."""
+    return alt.layer(*layers, data=alt.NamedData(answer.name))
+
+
 def amounts(axis_title: str, number_format: str = ",~f") -> alt.Axis:
     """A horizontal axis of amounts with quiet grid lines."""
     return alt.Axis(title=axis_title, format=number_format, grid=True, tickCount=5)
 
 
-def names(width: int = 190) -> alt.Axis:
+def names(width: int = 200) -> alt.Axis:
     """A vertical axis of names, as long as there is room."""
     return alt.Axis(title=None, labelColor=INK, labelLimit=width)
 
 
-def intervals(answer: Answer, label: str, value: str, axis: alt.Axis, colour: Any = None) -> alt.LayerChart:
+def intervals(answer: Answer, label: str, value: str, axis: alt.Axis, colour: Any = None, *, origin: bool = False) -> alt.LayerChart:
     """A dot per row with a whisker from `<value>`'s low to its high end, in the rows' order.
 
     The answer names the ends `<value>_low` and `<value>_high`; a row without them is a dot alone.
+    `origin` draws a dashed line at 0, for differences and returns.
     """
     y = alt.Y(f"{label}:N", sort=None, axis=names())
     tint = colour if colour is not None else alt.value(SERIES[0])
-    whisker = of(answer).mark_rule(strokeWidth=2, opacity=0.55).encode(y=y, x=alt.X(f"{value}_low:Q", axis=axis), x2=f"{value}_high:Q")
+    whisker = alt.Chart().mark_rule(strokeWidth=2, opacity=0.55).encode(y=y, x=alt.X(f"{value}_low:Q", axis=axis), x2=f"{value}_high:Q")
     hint = [alt.Tooltip(f"{label}:N"), *(alt.Tooltip(f"{name}:Q", format=",.4~f") for name in (value, f"{value}_low", f"{value}_high"))]
-    dot = of(answer).mark_point(filled=True, opacity=1, size=80).encode(y=y, x=alt.X(f"{value}:Q"), tooltip=hint)
-    return sized(alt.layer(whisker.encode(color=tint), dot.encode(color=tint)), alt.Step(26))
+    dot = alt.Chart().mark_point(filled=True, opacity=1, size=80).encode(y=y, x=alt.X(f"{value}:Q"), tooltip=hint)
+    layers = [whisker.encode(color=tint), dot.encode(color=tint)]
+    if origin:
+        layers.insert(0, alt.Chart().mark_rule(color=INK, strokeDash=[3, 3]).encode(x=alt.datum(0)))
+    return sized(layered(answer, *layers), height(answer, label, 26))
 
 
 def bars(answer: Answer, label: str, value: str, axis: alt.Axis, colour: str = SERIES[0]) -> alt.LayerChart:
     """A bar per row with its amount at its end, in the rows' order."""
-    y = alt.Y(f"{label}:N", sort=None, axis=names(130))
+    y = alt.Y(f"{label}:N", sort=None, axis=names())
     hint = [alt.Tooltip(f"{label}:N"), alt.Tooltip(f"{value}:Q", format=",")]
-    bar = of(answer).mark_bar(color=colour, cornerRadiusEnd=2, height={"band": 0.68}).encode(y=y, x=alt.X(f"{value}:Q", axis=axis), tooltip=hint)
-    figure = of(answer).mark_text(align="left", dx=6).encode(y=y, x=f"{value}:Q", text=alt.Text(f"{value}:Q", format=","))
-    return sized(alt.layer(bar, figure), alt.Step(24))
+    bar = (
+        alt.Chart()
+        .mark_bar(color=colour, cornerRadiusEnd=2, height={"band": 0.68})
+        .encode(y=y, x=alt.X(f"{value}:Q", axis=axis), tooltip=hint)
+    )
+    figure = alt.Chart().mark_text(align="left", dx=6).encode(y=y, x=f"{value}:Q", text=alt.Text(f"{value}:Q", format=","))
+    return sized(layered(answer, bar, figure), height(answer, label, 24))
 
 
-def sized(chart: Any, height: Any) -> Any:
+def height(answer: Answer, label: str, step: int) -> int:
+    """Pixels of a vertical axis with `step` for each name."""
+    return step * max(len(set(answer.values(label))), 1)
+
+
+def sized(chart: Any, height: int) -> Any:
     """As wide as its place on the page."""
-    return chart.properties(width="container", height=height, autosize=alt.AutoSizeParams(type="fit-x", contains="padding"))
+    return chart.properties(width="container", height=height)

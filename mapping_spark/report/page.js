@@ -3,17 +3,17 @@
   "use strict";
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
   const answers = read("answers");
-  const pictures = read("pictures");
   const config = read("chart-config");
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
 
   // Charts: an answer's rows become a named data set of every chart that names it.
   const records = ({ columns, rows }) => rows.map((row) => Object.fromEntries(columns.map((name, i) => [name, row[i]])));
   const datasets = Object.fromEntries(Object.entries(answers).map(([name, answer]) => [name, records(answer)]));
-  const options = { renderer: "svg", actions: false, ast: true, config, defaultStyle: false };
-  all("[data-picture]").forEach((place) => {
+  const options = { renderer: "svg", actions: false, ast: true, config, defaultStyle: false, logLevel: 1 }; // 1: errors only
+  all(".specification").forEach((script) => {
+    const place = script.previousElementSibling;
     window
-      .vegaEmbed(place, { ...pictures[place.dataset.picture], datasets }, options)
+      .vegaEmbed(place, { ...JSON.parse(script.textContent), datasets }, options)
       .then(() => place.classList.add("drawn"))
       .catch((fault) => {
         place.textContent = `This chart could not be drawn: ${fault.message}`;

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,11 @@ from pyarrow import fs
 from mapping_spark.errors import MappingSparkError
 from mapping_spark.report import charts
 from mapping_spark.report.ask import Answer, Ask
-from mapping_spark.report.blocks import Chart, Fact, Facts, Section, count
+from mapping_spark.report.blocks import Fact, Facts, Section, count
 from mapping_spark.report.sections import CHAPTERS, Chapter
 
 _FOLDER = Path(__file__).parent
+_THREADS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,12 @@ def write_page(ask: Ask) -> str:
 
 def build_page(ask: Ask) -> str:
     """The page as HTML. A section whose tables are not there says so in its place; the others are drawn."""
-    drawn = [draw(chapter, ask) for chapter in CHAPTERS]
+    with ThreadPoolExecutor(_THREADS) as threads:  # small queries: most of the time is one driver thread planning
+        libraries = threads.submit(bundle)
+        drawn = list(threads.map(lambda chapter: draw(chapter, ask), CHAPTERS))
     blocks = [block for one in drawn if one.section for block in one.section.blocks]
     answers = {answer.name: answer for block in blocks for answer in block.answers}
-    scripts = [bundle(), (_FOLDER / "page.js").read_text()]
+    scripts = [libraries.result(), (_FOLDER / "page.js").read_text()]
     template = Environment(
         loader=PackageLoader("mapping_spark.report", "."), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     ).get_template("page.html")
@@ -59,8 +63,7 @@ def build_page(ask: Ask) -> str:
         facts=facts(answers),
         drawn=drawn,
         answers={name: {"columns": answer.columns, "rows": answer.rows} for name, answer in answers.items()},
-        pictures={id(picture): specification(picture) for block in blocks if isinstance(block, Chart) for picture in block.pictures},
-        identify=id,
+        specification=specification,
         chart_config=charts.CONFIG,
         style=(_FOLDER / "page.css").read_text(),
         scripts=scripts,

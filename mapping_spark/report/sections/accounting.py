@@ -30,6 +30,7 @@ def section(ask: Ask) -> Section:
         *(number(name, column) for column, name in FATES.items()),
         words("latest day", "latest_day"),
     )
-    return Section(lead,
+    return Section(
+        lead,
         (Flow("From source to fate", caption, records), Grid("Records by source", records, columns)),
     )

@@ -1,5 +1,8 @@
 """Campaigns: KPIs with intervals, from sent to redeemed, revenue by day with the campaigns' windows."""
 
+import calendar
+import datetime as dt
+
 import altair as alt
 
 from mapping_spark.report import charts
@@ -58,9 +61,12 @@ def section(ask: Ask) -> Section:
         number("revenue per user [95 %]", "revenue_per_user", "revenue_per_user_low", "revenue_per_user_high", show=intervals(2)),
         number("ROI [95 %]", "roi", "roi_low", "roi_high", show=intervals(2)),
     )
-    return Section(lead,
+    return Section(
+        lead,
         (
-            Chart("From sent to redeemed", "All campaigns together; a step that was not recorded is left out.", (funnel,), (steps(funnel),)),
+            Chart(
+                "From sent to redeemed", "All campaigns together; a step that was not recorded is left out.", (funnel,), (steps(funnel),)
+            ),
             Chart(
                 "Share of the audience that redeemed, and return on money spent",
                 "The largest audience on top. Bars are 95 % intervals from the stored sums (Wilson; delta method). A return of 0 pays back "
@@ -83,27 +89,29 @@ def section(ask: Ask) -> Section:
 def steps(funnel: Answer) -> alt.LayerChart:
     """The funnel as bars."""
     chart = charts.bars(funnel, "step", "n", alt.Axis(title=None, labels=False))
-    return chart.properties(description="How many were sent, seen, clicked and redeemed.", height=alt.Step(34))
+    return chart.properties(description="How many were sent, seen, clicked and redeemed.", height=charts.height(funnel, "step", 34))
 
 
 def rates(kpis: Answer) -> alt.LayerChart:
     """Redemption rates."""
     chart = charts.intervals(kpis, "campaign", "redemption_rate", charts.amounts("redemption rate", "~%"))
-    return chart.properties(description="Redemption rate of each campaign with its 95 % interval.", height=alt.Step(20))
+    return chart.properties(
+        description="Redemption rate of each campaign with its 95 % interval.", height=charts.height(kpis, "campaign", 20)
+    )
 
 
 def returns(kpis: Answer) -> alt.LayerChart:
     """Returns on investment, a line where money is paid back."""
-    forest = charts.intervals(kpis, "campaign", "roi", charts.amounts("ROI"))
-    zero = charts.of(kpis).mark_rule(color=charts.INK, strokeDash=[3, 3]).encode(x=alt.datum(0))
-    chart = charts.sized(alt.layer(zero, *forest.layer), alt.Step(20))
-    return chart.properties(description="Return on investment of each campaign with its 95 % interval.")
+    chart = charts.intervals(kpis, "campaign", "roi", charts.amounts("ROI"), origin=True)
+    return chart.properties(
+        description="Return on investment of each campaign with its 95 % interval.", height=charts.height(kpis, "campaign", 20)
+    )
 
 
 def revenue(daily: Answer, kpis: Answer) -> alt.Chart:
     """Revenue by day."""
-    axis = alt.Axis(title="revenue a day", format=",~f", grid=True, tickCount=4, minExtent=_MARGIN, maxExtent=_MARGIN)
-    chart = charts.of(daily).mark_area(color=charts.SERIES[0], opacity=0.75, line={"color": charts.SERIES[0]}, interpolate="step-after")
+    axis = alt.Axis(title=None, format=",~f", grid=True, tickCount=4, minExtent=_MARGIN, maxExtent=_MARGIN)
+    chart = charts.of(daily).mark_bar(color=charts.SERIES[0], size=2)  # a day without a sale has no row, so no line is drawn over it
     drawn = chart.encode(
         x=_days(daily, kpis),
         y=alt.Y("revenue:Q", axis=axis),
@@ -121,11 +129,12 @@ def windows(kpis: Answer, daily: Answer) -> alt.Chart:
         y=alt.Y("campaign:N", sort=alt.EncodingSortField("starts", order="ascending"), axis=axis),
         tooltip=["campaign:N", "starts:N", "ends:N", alt.Tooltip("n_users:Q", format=",")],
     )  # fmt: skip
-    return charts.sized(chart.properties(description="When each campaign ran."), alt.Step(14))
+    return charts.sized(chart.properties(description="When each campaign ran."), charts.height(kpis, "campaign", 14))
 
 
 def _days(daily: Answer, kpis: Answer, field: str = "day") -> alt.X:
     """Days on one scale in both charts."""
     days = sorted(value for value in (*daily.values("day"), *kpis.values("starts"), *kpis.values("ends")) if value)
-    domain = [{"year": int(d[:4]), "month": int(d[5:7]), "date": int(d[8:])} for d in (days[0], days[-1])] if days else []
-    return alt.X(f"{field}:T", axis=alt.Axis(title=None, format="%b %y", grid=True, tickCount="month"), scale=alt.Scale(domain=domain))
+    ends = [1000 * calendar.timegm(dt.date.fromisoformat(value).timetuple()) for value in (days[:1] + days[-1:])]
+    scale = alt.Scale(type="utc", domain=ends) if ends else alt.Scale(type="utc")
+    return alt.X(f"{field}:T", axis=alt.Axis(title=None, format="%b %y", grid=True, tickCount="month", labelOverlap=True), scale=scale)

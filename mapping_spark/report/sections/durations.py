@@ -41,7 +41,8 @@ def section(ask: Ask) -> Section:
         number("rows in a second", "rows_per_second"),
         number("peak memory, MB", "peak_memory_mb"),
     )
-    return Section(lead,
+    return Section(
+        lead,
         (
             Chart("Seconds by job", "In the order they ran.", (runs,), (chart.properties(description="Seconds that each job took."),)),
             Grid("Latest runs", runs, columns),

@@ -67,7 +67,7 @@ def section(ask: Ask) -> Section:
         ask.jobs,
     )
     lead = (
-        f"{count(len(ask.jobs))} jobs write {count(len(matrix.tables))} tables. The order of jobs is not typed anywhere: it follows from what "
+        f"{count(len(ask.jobs))} jobs write {count(len(matrix.tables))} tables. Their order is typed nowhere: it follows from what "
         "they declare to read and write. Every run pins the versions it reads."
     )
     columns = (
@@ -75,6 +75,6 @@ def section(ask: Ask) -> Section:
         words("writes first", "first_table"),
         number("version", "output_version"),
         words("read, at version", "read_versions"),
-        words("run", "run_id"),
+        words("run", "run_id", lambda run_id: run_id[:8]),
     )
     return Section(lead, (matrix, Grid("Versions of the latest runs", versions, columns)))

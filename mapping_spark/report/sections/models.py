@@ -50,7 +50,8 @@ def section(ask: Ask) -> Section:
         f"Every model was fitted on the days before {ask.as_of} and judged by what {count(n_users)} households bought afterwards. "
         f"Bars are 95 % bootstrap intervals over households: where they overlap widely, a difference proves little. {verdict}"
     )
-    return Section(lead,
+    return Section(
+        lead,
         (
             Chart(
                 f"Finding what is new: NDCG@{CUT_OFF}",
@@ -100,9 +101,7 @@ def gate(decisions: Answer) -> tuple[Chart | Grid, ...]:
         legend=alt.Legend(),
     )
     axis = charts.amounts("difference on the same households")
-    forest = charts.intervals(decisions, "model", "delta", axis, tint)
-    zero = charts.of(decisions).mark_rule(color=charts.INK, strokeDash=[3, 3]).encode(x=alt.datum(0))
-    chart = charts.sized(alt.layer(zero, *forest.layer), alt.Step(28))
+    chart = charts.intervals(decisions, "model", "delta", axis, tint, origin=True)
     columns = (
         words("model", "model"),
         Column("verdict", ("verdict",), has_tone=True),

@@ -4,7 +4,7 @@ import altair as alt
 
 from mapping_spark.report import charts
 from mapping_spark.report.ask import Answer, Ask
-from mapping_spark.report.blocks import Chart, Column, Grid, Section, count, decimals, number, words
+from mapping_spark.report.blocks import Chart, Column, Grid, Section, amount, count, number, share, words
 
 DATES = 24
 """As-of dates that are shown, the latest ones."""
@@ -54,7 +54,7 @@ def section(ask: Ask) -> Section:
         words("column", "column_name", lambda name: name or "(table)"),
         words("measure", "measure"),
         words("against", "baseline"),
-        number("value", "value", show=decimals(4)),
+        number("value", "value", show=amount),
         words("limit", "bounds"),
         Column("verdict", ("verdict",), has_tone=True),
     )
@@ -63,11 +63,15 @@ def section(ask: Ask) -> Section:
         number("version", "table_version"),
         number("rows", "n_rows"),
         number("columns", "n_columns"),
-        number("empty cells, share", "null_share", show=decimals(4)),
+        number("empty cells", "null_share", show=share),
         number("latest value, days before", "freshness_days"),
     )
-    caption = "A square per reading: green kept its limit, an orange triangle warned, a red cross stopped the run. Dates run to the right."
-    return Section(lead,
+    caption = (
+        "A mark and the value of each reading: a green square kept its limit, an orange triangle warned, a red cross stopped the run. "
+        "Dates run to the right, the latest 24 of them."
+    )
+    return Section(
+        lead,
         (
             Chart("Limits, date by date", caption, (limits,), (verdicts(limits),)),
             Grid("Readings against their limits", limits, columns),
@@ -76,16 +80,19 @@ def section(ask: Ask) -> Section:
     )
 
 
-def verdicts(limits: Answer) -> alt.Chart:
+def verdicts(limits: Answer) -> alt.LayerChart:
     """A mark per reading: date to the right, limits downwards, verdict by colour and by shape."""
     tones = alt.Scale(domain=list(charts.TONES), range=list(charts.TONES.values()))
     shapes = alt.Scale(domain=list(charts.TONES), range=["square", "triangle-up", "cross"])
-    mark = charts.of(limits).mark_point(filled=True, opacity=1, size=110)
-    chart = mark.encode(
+    place = alt.Chart().encode(
         x=alt.X("as_of_date:O", axis=alt.Axis(title=None, labelAngle=0, orient="top")),
         y=alt.Y("limit_on:N", sort=None, axis=charts.names(260)),
+    )
+    mark = place.mark_point(filled=True, opacity=1, size=110, xOffset=-26).encode(
         color=alt.Color("verdict:N", scale=tones, legend=None),
         shape=alt.Shape("verdict:N", scale=shapes, legend=None),
         tooltip=["as_of_date:N", "limit_on:N", "baseline:N", alt.Tooltip("value:Q", format=",.4~f"), "bounds:N", "verdict:N"],
     )
-    return charts.sized(chart.properties(description="Whether each declared limit was kept on each date."), alt.Step(20))
+    figure = place.mark_text(align="left", dx=-14).encode(text=alt.Text("value:Q", format=",.3~s"))
+    chart = charts.layered(limits, mark, figure).properties(description="Whether each declared limit was kept on each date.")
+    return chart.properties(width=alt.Step(92), height=charts.height(limits, "limit_on", 22))

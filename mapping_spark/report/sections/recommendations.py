@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mapping_spark.report.ask import Answer, Ask
-from mapping_spark.report.blocks import Cell, Column, Section, count, moment, number, words
+from mapping_spark.report.blocks import Cell, Column, Grid, Section, count, day, number, words
 
 N_HOUSEHOLDS, N_BOUGHT = 12, 10
 
@@ -43,7 +43,7 @@ GROUP BY stage, reason_code
 ORDER BY n_slots DESC, stage, reason_code
 """
 
-_BOUGHT_COLUMNS = (words("item", "title"), number("times", "n_events"), words("last bought, UTC", "last_at", moment))
+_BOUGHT_COLUMNS = (words("item", "title"), number("times", "n_events"), words("last bought", "last_at", day))
 _LIST_COLUMNS = (number("rank", "rank"), words("item", "title"), words("why", "reason"), words("filled by", "stage"))
 
 
@@ -85,8 +85,6 @@ def _cells(answer: Answer, columns: Sequence[Column], user_id: str) -> list[list
 
 def section(ask: Ask) -> Section:
     """Some households, drawn by a hash of their key and not picked by hand; then all slots by what filled them."""
-    from mapping_spark.report.blocks import Grid
-
     bought, recommended, slots = ask("bought", BOUGHT), ask("recommended", RECOMMENDED), ask("slots", SLOTS)
     n_households = max(slots.values("n_households"), default=0)
     lead = (

@@ -24,7 +24,7 @@ FROM ops.table_histograms
 WHERE table_name = 'silver.users' AND as_of_date = :as_of
       AND column_name IN ('segment', 'age_band', 'income_band', 'household_size', 'household_type')
 GROUP BY 1, 2
-ORDER BY column_name, value = 'undeclared', try_cast(regexp_extract(value, '[0-9]+', 0) AS INT), value
+ORDER BY column_name, value = 'undeclared', try_cast(regexp_extract(value, '[0-9]+', 0) AS INT) - CAST(value ILIKE '%under%' AS INT), value
 """
 
 HISTORY = """
@@ -42,6 +42,7 @@ def section(ask: Ask) -> Section:
     """What households declared, how much is known of them, and how each segment responded to campaigns."""
     declared, history, response = ask("declared", DECLARED), ask("history", HISTORY), ask("response", RESPONSE)
     n_declared = sum(row["n_households"] for row in declared.records if row["column_name"] == "segment" and row["value"] != "undeclared")
+    n_silent = sum(row["n_households"] for row in declared.records if row["column_name"] == "segment") - n_declared
     lead = (
         f"{count(n_declared)} households declared a segment; {count(history.total('n_households'))} are known by what they bought, "
         "and every one of them can be recommended to."
@@ -60,11 +61,12 @@ def section(ask: Ask) -> Section:
         number("judged", "n_judged"),
     )
     present = [name for name in ATTRIBUTES if name in declared.values("column_name")]
-    return Section(lead,
+    return Section(
+        lead,
         (
             Chart(
                 "What they declared",
-                "Households by declared attribute; the grey bar declared nothing.",
+                f"Households that declared it; {count(n_silent)} declared no segment.",
                 (declared,),
                 [attribute(declared, name) for name in present],
                 is_wide=False,
@@ -80,9 +82,6 @@ def attribute(declared: Answer, name: str) -> alt.LayerChart:
     title = ATTRIBUTES[name]
     axis = alt.Axis(title=None, labels=False, grid=False)
     chart = charts.bars(declared, "value", "n_households", axis)
-    is_undeclared = alt.condition("datum.value == 'undeclared'", alt.value("var(--muted-mark)"), alt.value(charts.SERIES[0]))
-    chart.layer[0] = chart.layer[0].encode(color=is_undeclared)
-    filtered = chart.transform_filter(f"datum.column_name == '{name}'")
-    return filtered.properties(title=title, description=f"Households by {title.lower()}.")
-
-
+    mine = chart.transform_filter(f"datum.column_name == '{name}' && datum.value != 'undeclared'")
+    n_values = sum(row["column_name"] == name and row["value"] != "undeclared" for row in declared.records)
+    return mine.properties(height=24 * max(n_values, 1), title=title, description=f"Households by {title.lower()}.")
