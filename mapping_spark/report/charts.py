@@ -18,7 +18,6 @@ TONES = {"kept": "var(--good)", "warn": "var(--warn)", "stop": "var(--bad)"}
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 CONFIG: dict[str, Any] = {
-    "aria": False,  # a chart is one picture with a description; its numbers stand in the table
     "background": "transparent",
     "font": _FONT,
     "view": {"stroke": None},
@@ -51,7 +50,8 @@ def of(answer: Answer) -> alt.Chart:
 
 def layered(answer: Answer, *layers: alt.Chart) -> alt.LayerChart:
     """Layers (of no data of their own) over an answer's rows."""
-    return alt.layer(*layers, data=alt.NamedData(answer.name))
+    drawn: alt.LayerChart = alt.layer(*layers, data=alt.NamedData(answer.name))
+    return drawn
 
 
 def amounts(axis_title: str, number_format: str = ",~f") -> alt.Axis:
@@ -91,7 +91,9 @@ def bars(answer: Answer, label: str, value: str, axis: alt.Axis, colour: str = S
         .encode(y=y, x=alt.X(f"{value}:Q", axis=axis), tooltip=hint)
     )
     figure = alt.Chart().mark_text(align="left", dx=6).encode(y=y, x=f"{value}:Q", text=alt.Text(f"{value}:Q", format=","))
-    return sized(layered(answer, bar, figure), height(answer, label, 24))
+    return sized(layered(answer, bar, figure), height(answer, label, 24)).properties(
+        padding={"left": 0, "right": 44, "top": 6, "bottom": 4}
+    )
 
 
 def height(answer: Answer, label: str, step: int) -> int:

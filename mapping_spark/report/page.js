@@ -14,7 +14,10 @@
     const place = script.previousElementSibling;
     window
       .vegaEmbed(place, { ...JSON.parse(script.textContent), datasets }, options)
-      .then(() => place.classList.add("drawn"))
+      .then(() => {
+        place.querySelector("svg").setAttribute("aria-hidden", "true"); // the place itself is an image with a description
+        place.classList.add("drawn");
+      })
       .catch((fault) => {
         place.textContent = `This chart could not be drawn: ${fault.message}`;
         console.error(fault);

@@ -136,5 +136,5 @@ def _days(daily: Answer, kpis: Answer, field: str = "day") -> alt.X:
     """Days on one scale in both charts."""
     days = sorted(value for value in (*daily.values("day"), *kpis.values("starts"), *kpis.values("ends")) if value)
     ends = [1000 * calendar.timegm(dt.date.fromisoformat(value).timetuple()) for value in (days[:1] + days[-1:])]
-    scale = alt.Scale(type="utc", domain=ends) if ends else alt.Scale(type="utc")
+    scale = alt.Scale(type="utc", domain=[alt.ExprRef(str(end)) for end in ends] or alt.Undefined, nice=False, padding=0)
     return alt.X(f"{field}:T", axis=alt.Axis(title=None, format="%b %y", grid=True, tickCount="month", labelOverlap=True), scale=scale)
