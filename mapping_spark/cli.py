@@ -28,11 +28,16 @@ def demo() -> None:
 
     The Complete Journey, as of 2017-12-01.
     """
-    from mapping_spark import pipeline
+    from mapping_spark import console, pipeline
+    from mapping_spark.report.ask import Ask
+    from mapping_spark.report.page import write_page
     from mapping_spark.summary import show_summary
 
     settings, as_of, store = pipeline.open_environment("demo", None, [])
     show_summary(store, as_of, pipeline.run_all(settings, as_of, store))
+    with console.waiting("writing the page"):
+        written = write_page(Ask(store, as_of, pipeline.all_jobs()))
+    console.say(f"\nA page to look at: {written}")
 
 
 @app.command()
@@ -76,6 +81,20 @@ def tune(model: Annotated[str, typer.Argument(help="A model with a declared spac
 
     settings, date, store = pipeline.open_environment(env, as_of, overrides or [])
     experiments.tune(settings, date, store, model)
+
+
+@app.command()
+def report(env: Env = "demo", as_of: AsOf = None, overrides: Overrides = None) -> None:
+    """Write the page to look at.
+
+    One HTML file, <root>/report/index.html, from the tables as they are; runs no job.
+    """
+    from mapping_spark import console, pipeline
+    from mapping_spark.report.ask import Ask
+    from mapping_spark.report.page import write_page
+
+    _, date, store = pipeline.open_environment(env, as_of, overrides or [])
+    console.say(write_page(Ask(store, date, pipeline.all_jobs())))
 
 
 @app.command()
