@@ -5,7 +5,7 @@
     taste.recommend(["u1"], k=5)
 
 Ids go in and come out as they stand in the caller's table; the integers that models use stay inside. It is the road of the
-jobs, by the same functions, without tables: nothing is written.
+jobs, by the same functions, without tables: nothing is written but what `History.train` keeps in its folder.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-import pyarrow as pa
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from mapping_spark.console import interval
-from mapping_spark.errors import ConfigError, ContractError
+from mapping_spark.errors import ConfigError
 from mapping_spark.evaluation.compare import Protocol, compare, truth_of
 from mapping_spark.evaluation.evaluate import ALL
 from mapping_spark.evaluation.settings import EvaluationConfig
@@ -30,6 +29,7 @@ from mapping_spark.evaluation.splits import ALL_ITEMS
 from mapping_spark.features.id_maps import extend_ids
 from mapping_spark.features.interactions import InteractionsConfig, build_choices, build_interactions, future_interactions
 from mapping_spark.features.item_text import item_categories, item_text
+from mapping_spark.features.plain_tables import EVENT_COLUMNS, ITEM_COLUMNS, Frame, as_catalogue, as_events, in_spark
 from mapping_spark.features.snapshot import GROUPS_PER_RANK, Content, SnapshotConfig, ensure, interaction_rows, sequence_rows
 from mapping_spark.models import registry
 from mapping_spark.models.base import DeepVectorModel, FusionModel, ModelConfig, TrainingData, VectorModel, Vectors
@@ -42,18 +42,14 @@ from mapping_spark.recommend.topk import similar_items
 from mapping_spark.session import build_session
 from mapping_spark.tables.contract import Table
 from mapping_spark.tables.frames import empty, small
-from mapping_spark.tables.silver import EVENTS, ITEM_IDS, ITEMS, USER_IDS
+from mapping_spark.tables.silver import ITEM_IDS, ITEMS, USER_IDS
+from mapping_spark.training.manifest import Shape
 from mapping_spark.training.settings import TrainingConfig
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Frame = DataFrame | pd.DataFrame
 SEED = 7
-
-_NEEDED = ("user_id", "item_id", "event_at")
-_OPTIONAL = ("weight", "event_id", "event_type", "event_date", "session_id", "value")
-_DESCRIBED = ("text", "category")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -83,9 +79,9 @@ class History:
         """
         settings, date = config or InteractionsConfig(), _date(as_of)
         spark = events.sparkSession if isinstance(events, DataFrame) else build_session("mapping_spark prompt")
-        rows = _as_events(_as_spark(spark, events, (*_NEEDED, *_OPTIONAL)))
+        rows = as_events(in_spark(spark, events, EVENT_COLUMNS))
         user_ids, item_ids = (_ids(rows, table) for table in (USER_IDS, ITEM_IDS))
-        catalogue = empty(spark, ITEMS) if items is None else _as_catalogue(_as_spark(spark, items, ("item_id", *_DESCRIBED)))
+        catalogue = empty(spark, ITEMS) if items is None else as_catalogue(in_spark(spark, items, ITEM_COLUMNS))
         pairs = build_interactions(rows, user_ids, item_ids, as_of=date, config=settings).localCheckpoint()
         choices = build_choices(rows, user_ids, item_ids, as_of=date, config=settings).localCheckpoint(eager=False)
         sizes = (pairs.count(), user_ids.count(), item_ids.count())
@@ -120,15 +116,16 @@ class History:
         built, how, began = registry.build(model, config, SEED), training or TrainingConfig(), time.monotonic()
         if not isinstance(built, DeepVectorModel):
             raise ConfigError(f"train({model!r})", "no deep model with vectors", "one such as mf_bpr", f"Say fit({model!r}).")
-        spark, snapshot = self.events.sparkSession, self._snapshot(built.shape, how.ranks, folder)
+        spark, snapshot = self.events.sparkSession, self._snapshot(built, how.ranks, folder)
         trained = deep.Trained(built, folder, snapshot, how)
         if not trained.weights.is_there:
             deep.train(spark, trained)
         found = Fitted(model, vectors=_kept(deep.vectors(spark, trained, built)))
         return Model(model, config, self, {model: found}, time.monotonic() - began, tuple(trained.weights.facts()["epochs"]))
 
-    def _snapshot(self, shape: str, ranks: int, folder: str) -> str:
-        """The folder of a snapshot of this history, in files small enough for so many ranks."""
+    def _snapshot(self, model: DeepVectorModel, ranks: int, folder: str) -> str:
+        """The folder of a snapshot of this history in the model's shape, in files small enough for so many ranks."""
+        shape: Shape = "sequences" if model.shape == "sequences" else "interactions"
         pairs = self.data.interactions
         known = pairs.agg(F.bit_xor(F.xxhash64("user_idx", "item_idx", "weight", "last_at")), F.count_distinct("user_idx")).first()
         state, n_users = known or (0, 0)
@@ -257,38 +254,6 @@ def _date(given: dt.date | str) -> dt.date:
         raise ConfigError("as_of", repr(given), "YYYY-MM-DD", "Give an ISO date such as 2017-12-01.") from None
 
 
-def _as_spark(spark: SparkSession, frame: Frame, names: Sequence[str]) -> DataFrame:
-    """Those of the columns `names` that the frame has."""
-    there = [name for name in names if name in frame.columns]
-    if isinstance(frame, DataFrame):
-        return frame.select(*there)
-    return spark.createDataFrame(pa.Table.from_pandas(frame[there], preserve_index=False))
-
-
-def _as_events(rows: DataFrame) -> DataFrame:
-    """Rows as `features.interactions` reads events. Raises `ContractError` for columns that lack."""
-    missing = [name for name in _NEEDED if name not in rows.columns]
-    if missing:
-        raise ContractError("History.of", f"a frame without {missing}", f"the columns {list(_NEEDED)}", "Add or rename them.")
-    event_at = F.col("event_at").cast("timestamp")
-    defaults: dict[str, Column] = {
-        "event_id": F.xxhash64(*(F.col(name) for name in rows.columns)).cast("string"),  # only breaks ties; equal rows are alike
-        "event_type": F.lit("purchase"),
-        "event_date": F.to_date(event_at),
-        "weight": F.lit(1.0),
-    }
-    types = {column.name: column.type for column in EVENTS.columns} | {"weight": "double"}
-    wanted = (*_NEEDED, *_OPTIONAL)
-    return rows.select(
-        *((F.col(name) if name in rows.columns else defaults.get(name, F.lit(None))).cast(types[name]).alias(name) for name in wanted)
-    )
-
-
-def _as_catalogue(items: DataFrame) -> DataFrame:
-    present = [F.col(name) if name in items.columns else F.lit(None).cast("string").alias(name) for name in _DESCRIBED]
-    return items.select(F.col("item_id").cast("string").alias("item_id"), *present)
-
-
 def _ids(rows: DataFrame, table: Table) -> DataFrame:
     return extend_ids(empty(rows.sparkSession, table), rows, table).localCheckpoint()
 
@@ -302,6 +267,6 @@ def _named(ids: DataFrame, names: Sequence[str]) -> DataFrame:
 
 def _kept(vectors: Vectors) -> Vectors:
     """The vectors computed once and kept in the session; a frame in two roles is one frame."""
-    frames = {id(frame): frame for role in fields(Vectors) if (frame := getattr(vectors, role.name)) is not None}
-    kept = {key: frame.localCheckpoint() for key, frame in frames.items()}
-    return Vectors(**{role.name: kept.get(id(getattr(vectors, role.name))) for role in fields(Vectors)})  # type: ignore[arg-type]
+    roles = {role.name: frame for role in fields(Vectors) if (frame := getattr(vectors, role.name)) is not None}
+    kept = {key: frame.localCheckpoint() for key, frame in {id(frame): frame for frame in roles.values()}.items()}
+    return Vectors(**{name: kept[id(frame)] for name, frame in roles.items()})

@@ -80,3 +80,10 @@ def check_session(session: SparkSession) -> None:
                 f"{expected!r}",
                 f"Start it with --conf {key}={expected}, or let mapping_spark.session.build_session make it.",
             )
+
+
+def task_slots(session: SparkSession) -> int:
+    """Tasks that can run at once; over Spark Connect, which does not tell, the partitions of a shuffle."""
+    from pyspark.sql.utils import is_remote
+
+    return int(session.conf.get("spark.sql.shuffle.partitions") or 1) if is_remote() else session.sparkContext.defaultParallelism

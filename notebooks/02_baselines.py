@@ -33,7 +33,7 @@ history
 
 crowd = history.fit("popularity", window_days=30)
 habit = history.fit("repeat")
-taste = history.fit("als", rank=32, min_users=1)
+taste = history.fit("als", rank=32)
 print(crowd, habit, taste, sep="\n")
 
 # COMMAND ----------
@@ -90,8 +90,8 @@ near.select("item_id", "rank", "similar_item_id", "title", "score").orderBy("ran
 # COMMAND ----------
 
 judged = history.evaluate(crowd, habit, taste, days=settings.evaluation.days, ks=settings.evaluation.ks)
-judged.table("ndcg", k=max(settings.evaluation.ks))
+judged.table("ndcg", k=settings.gate.k)
 
 # COMMAND ----------
 
-judged.picture("ndcg", k=max(settings.evaluation.ks), protocol="all_items")
+judged.picture("ndcg", k=settings.gate.k, protocol="all_items")

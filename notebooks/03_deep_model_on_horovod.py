@@ -68,8 +68,8 @@ axes = epochs_run.plot(x="epoch", y="loss", marker="o", legend=False, figsize=(6
 
 crowd = history.fit("popularity", window_days=30)
 judged = history.evaluate(crowd, deep, days=settings.evaluation.days, ks=settings.evaluation.ks)
-judged.table("ndcg", k=max(settings.evaluation.ks))
+judged.table("ndcg", k=settings.gate.k)
 
 # COMMAND ----------
 
-judged.picture("ndcg", k=max(settings.evaluation.ks), protocol="new_items")
+judged.picture("ndcg", k=settings.gate.k, protocol="new_items")

@@ -10,6 +10,7 @@ from pydantic import Field
 from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.utils import is_remote
 
 from mapping_spark.errors import ContractError, EnvironmentFault
 from mapping_spark.models.base import ModelConfig, Reach, TrainingData, Vectors
@@ -130,7 +131,12 @@ def refuse_large_ids(interactions: DataFrame) -> bool:
 
 
 def ensure_checkpoint_dir(frame: DataFrame, directory: str | None) -> None:
-    """Give the session a checkpoint directory unless it has one: without it MLlib's checkpoints silently do nothing."""
+    """Give the session a checkpoint directory unless it has one: without it MLlib's checkpoints silently do nothing.
+
+    Over Spark Connect it is the server's own setting, `spark.checkpoint.dir`.
+    """
+    if is_remote():
+        return
     context = frame.sparkSession.sparkContext
     if context.getCheckpointDir() is not None:
         return
