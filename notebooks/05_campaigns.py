@@ -66,11 +66,7 @@ measure(kpis, CAMPAIGN_KPIS).select(*ratios).toPandas()
 # COMMAND ----------
 
 largest = list(campaigns.sort_values("revenue", ascending=False)["campaign_id"].head(5))
-daily = (
-    store.read(CAMPAIGN_DAILY_KPIS)
-    .where(F.col("campaign_id").isin(largest))
-    .groupBy("date", "campaign_id")
-    .agg(F.sum("revenue").alias("revenue"))
-)
-wide = daily.withColumn("revenue", F.col("revenue").cast("double")).toPandas().pivot(index="date", columns="campaign_id", values="revenue")
-axes = wide.sort_index().plot(figsize=(9, 3.5), marker=".", ylabel="revenue per day")
+daily = store.read(CAMPAIGN_DAILY_KPIS).where(F.col("campaign_id").isin(largest))
+days = daily.groupBy("date", "campaign_id").agg(F.sum("revenue").cast("double").alias("revenue")).toPandas()
+lines = days.pivot(index="date", columns="campaign_id", values="revenue").sort_index()
+axes = lines.plot(figsize=(9, 3.5), marker=".", ylabel="revenue per day")
