@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.utils import is_remote
 
 from mapping_spark.console import interval
-from mapping_spark.errors import ConfigError
+from mapping_spark.errors import ConfigError, EnvironmentFault
 from mapping_spark.evaluation.compare import Protocol, compare, truth_of
 from mapping_spark.evaluation.evaluate import ALL
 from mapping_spark.evaluation.settings import EvaluationConfig
@@ -108,8 +109,11 @@ class History:
 
         Snapshot, checkpoints and weights lie under `folder`, which every executor sees: the same training again reads its
         weights, one that was stopped goes on. Raises `ConfigError` with the numbers where the plan does not fit, or for a
-        model that is no deep vector model; `TrainingFault` where a rank stopped.
+        model that is no deep vector model; `TrainingFault` where a rank stopped; `EnvironmentFault` over Spark Connect.
         """
+        if is_remote():
+            fix = "Run it in a notebook of the cluster itself, or submit the job train_deep."
+            raise EnvironmentFault(f"train({model!r})", "a Spark Connect session", "Spark's own driver, which starts the ranks", fix)
         from mapping_spark.models import deep  # torch: only where a deep model is trained
 
         config = registry.parse_configs({model: settings})[model]
