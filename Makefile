@@ -8,7 +8,8 @@ export UV_PYTHON := $(BIN)/python
 entry = awk '/^[^ \#]/ { keep = /^$(1)==/ } keep' requirements.lock
 others = awk '/^[^ \#]/ { keep = !/^$(1)==/ } keep' requirements.lock
 
-.PHONY: $(shell awk -F ':.*## ' '/^[a-z-]+:.*## / { print $$1 }' $(MAKEFILE_LIST))
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/.PHONY: help setup delta-jars class-archive demo notebooks test lint format tune bench bench-feed bench-train bench-deep bench-metrics bench-quality lock clean
+/p' $(MAKEFILE_LIST))
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +48,9 @@ demo: setup ## Run all jobs on The Complete Journey and show what came out
 
 sql: setup ## Answer SQL of BI tools on 127.0.0.1 over the demo's tables (after make demo), until Ctrl-C
 	@$(BIN)/mapping-spark sql
+
+notebooks: setup ## Run every notebook over the demo's warehouse and render it to build/notebooks/
+	@PYTHONPATH=. $(BIN)/python tools/notebooks.py build/notebooks notebooks/*.py
 
 test: setup lint ## Run the linters and every test
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder

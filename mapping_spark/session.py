@@ -46,12 +46,15 @@ def class_archive() -> Path:
 def build_session(app_name: str, settings: Mapping[str, str] | None = None) -> SparkSession:
     """Return the active session untouched, or build one with Delta and the given Spark settings.
 
+    Where $SPARK_REMOTE names a Spark Connect server, the session is one of that server, with the server's own settings.
     Raises `EnvironmentFault` where the session lacks Delta's extension or catalog, or tells time in a zone other
     than UTC (every `*_at` column is UTC, and text is parsed by the session's zone).
     """
     from pyspark.sql import SparkSession  # here, so that the doctor can look for the jar where pyspark is broken
 
     session = SparkSession.getActiveSession()
+    if session is None and "SPARK_REMOTE" in os.environ:
+        session = SparkSession.builder.appName(app_name).getOrCreate()
     if session is None:
         chosen = {**_REQUIRED, **(settings or {})}
         if chosen.get("spark.master", "local").startswith("local"):
@@ -80,3 +83,10 @@ def check_session(session: SparkSession) -> None:
                 f"{expected!r}",
                 f"Start it with --conf {key}={expected}, or let mapping_spark.session.build_session make it.",
             )
+
+
+def task_slots(session: SparkSession) -> int:
+    """Tasks that can run at once; over Spark Connect, which does not tell, the partitions of a shuffle."""
+    from pyspark.sql.utils import is_remote
+
+    return int(session.conf.get("spark.sql.shuffle.partitions") or 1) if is_remote() else session.sparkContext.defaultParallelism

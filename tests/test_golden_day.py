@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import os
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -204,3 +205,16 @@ def test_a_back_test_adds_a_date_and_a_search_reads_nothing_after_it(
     assert "best: 0.3869" in capsys.readouterr().out
     with pytest.raises(ConfigError, match="no interactions before"):
         experiments.tune(settings, origin - dt.timedelta(days=30), store, "popularity")
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT / "notebooks").glob("*.py")), ids=lambda path: path.stem)
+def test_every_notebook_runs_as_plain_python_on_the_session_that_exists(
+    day: tuple[Store, list[Outcome], Path], path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _, conf = day
+    for name, value in {CONF_VARIABLE: str(conf), "MAPPING_SPARK_ENV": "golden", "MAPPING_SPARK_FOLDER": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    names = runpy.run_path(str(path))
+    assert names["store"] == store  # the same session, the same root
+    assert names["as_of"] == dt.date.fromisoformat(golden.DAY)

@@ -21,6 +21,7 @@ from mapping_spark.evaluation.judge import FOUND, STREAM, VECTOR, Context, Kind,
 from mapping_spark.evaluation.means import MEANS, exposure, means
 from mapping_spark.evaluation.metrics import cut_offs
 from mapping_spark.evaluation.settings import EvaluationConfig
+from mapping_spark.session import task_slots
 from mapping_spark.tables.frames import conform
 from mapping_spark.tables.gold import METRIC_REPLICATES, MODEL_DISTRIBUTIONS, MODEL_METRICS
 from mapping_spark.tables.store import Store
@@ -170,7 +171,7 @@ class _Stage:
         stream = _stream(runs, truth, protocols, segments, items, int(ks[-1]))
         width = _BYTES_PER_CELL + (0 if truth.vectors is None else 512)
         cells = len(runs) * n_known * int(ks[-1]) * width // _BYTES_PER_CELL
-        n_partitions = max(cells // _CELLS_PER_PARTITION + 1, holders.sparkSession.sparkContext.defaultParallelism)
+        n_partitions = max(cells // _CELLS_PER_PARTITION + 1, task_slots(holders.sparkSession))
         return cls(runs, [ALL, *segments, LARGEST_GAP], holders, facts.n_items, context, stream.repartition(n_partitions, "user_idx"))
 
     def named(self, frame: DataFrame) -> DataFrame:

@@ -50,13 +50,14 @@ def build_interactions(
     Counted are choices (see `is_choice`) with event_date < `as_of`, at most `max_events_per_user` of a user's latest
     (ties by event_id). weight = sum of event_weight * 0.5 ** (age_days / half_life_days), age_days counted from the
     business day of the event to `as_of`, so at least 1; each event weighs at least 2^-32. The sum is exact in those
-    units: another order of the rows gives the same weight. Users or items without an integer are left out.
+    units: another order of the rows gives the same weight. Users or items without an integer are left out. Where `events`
+    has a column `weight` (double above 0; null counts 1; no column of silver.events), an event's weight is multiplied by it.
     """
     pairs = (
         _counted(events, as_of, config)
         .groupBy("user_id", "item_id")
         .agg(
-            fixed_point_sum(event_weight(as_of, config)).alias("weight"),
+            fixed_point_sum(event_weight(as_of, config, _own_weight(events))).alias("weight"),
             F.count(F.lit(1)).alias("n_events"),
             F.min("event_at").alias("first_at"),
             F.max("event_at").alias("last_at"),
@@ -109,10 +110,14 @@ def is_choice(config: InteractionsConfig) -> Column:
     return F.col("item_id").isNotNull() & is_weighted & is_paid
 
 
-def event_weight(as_of: dt.date, config: InteractionsConfig) -> Column:
-    """Weight of one event as of a date: its type's weight, halved every half-life, at least 2^-32."""
+def _own_weight(events: DataFrame) -> Column:
+    return F.coalesce("weight", F.lit(1.0)) if "weight" in events.columns else F.lit(1.0)
+
+
+def event_weight(as_of: dt.date, config: InteractionsConfig, own: Column) -> Column:
+    """Weight of one event as of a date: its type's weight times its `own`, halved every half-life, at least 2^-32."""
     by_type = F.create_map(*(F.lit(part) for name in sorted(config.event_weights) for part in (name, config.event_weights[name])))
-    weight = by_type[F.col("event_type")].cast("double")
+    weight = by_type[F.col("event_type")].cast("double") * own
     if config.half_life_days is not None:
         age_days = F.datediff(F.lit(as_of), F.col("event_date"))
         weight = weight * F.pow(F.lit(0.5), age_days / F.lit(config.half_life_days))

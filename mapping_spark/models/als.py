@@ -10,6 +10,7 @@ from pydantic import Field
 from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.utils import is_remote
 
 from mapping_spark.errors import ContractError, EnvironmentFault
 from mapping_spark.models.base import ModelConfig, Reach, TrainingData, Vectors
@@ -130,15 +131,21 @@ def refuse_large_ids(interactions: DataFrame) -> bool:
 
 
 def ensure_checkpoint_dir(frame: DataFrame, directory: str | None) -> None:
-    """Give the session a checkpoint directory unless it has one: without it MLlib's checkpoints silently do nothing."""
+    """Give the session a checkpoint directory unless it has one: without it MLlib's checkpoints silently do nothing.
+
+    Raises `EnvironmentFault` where only whoever runs the cluster, or the Spark Connect server, can: there a fit without
+    checkpoints has overflown the stack and ended the server.
+    """
+    fix = "Set spark.checkpoint.dir, or checkpoint_dir in the model's settings."
+    if is_remote():
+        if frame.sparkSession.conf.get("spark.checkpoint.dir", None) is None:
+            fix = "Start the server with --conf spark.checkpoint.dir=FOLDER."
+            raise EnvironmentFault("model als", "a Spark Connect server without a checkpoint directory", "one that has it", fix)
+        return
     context = frame.sparkSession.sparkContext
     if context.getCheckpointDir() is not None:
         return
     if directory is None and not (context.master or "").startswith("local"):
-        raise EnvironmentFault(
-            "model als",
-            f"no checkpoint directory on {context.master}",
-            "a folder that all executors see",
-            "Set spark.checkpoint.dir, or checkpoint_dir in the model's settings.",
-        )
+        found, expected = f"no checkpoint directory on {context.master}", "a folder that all executors see"
+        raise EnvironmentFault("model als", found, expected, fix)
     context.setCheckpointDir(directory or tempfile.mkdtemp(prefix="checkpoints-"))

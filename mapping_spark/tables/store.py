@@ -14,8 +14,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from delta.tables import DeltaTable
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.utils import is_remote
 
 from mapping_spark.errors import ConfigError, ContractError, MissingInput
 from mapping_spark.tables.contract import Table, identifier, quoted
@@ -84,9 +86,16 @@ class Store:
 
     def exists(self, table: Table) -> bool:
         """Whether the table is there."""
-        if self.catalog is None:
-            return DeltaTable.isDeltaTable(self.spark, self.location(table))
-        return self.spark.catalog.tableExists(self.location(table))
+        if self.catalog is not None:
+            return self.spark.catalog.tableExists(self.location(table))
+        return self._is_readable(table) if is_remote() else DeltaTable.isDeltaTable(self.spark, self.location(table))
+
+    def _is_readable(self, table: Table) -> bool:
+        """For Spark Connect: DeltaTable needs a plugin in the server that is not published for this version of Delta."""
+        try:
+            return bool(self.spark.read.format("delta").load(self.location(table)).columns)
+        except AnalysisException:
+            return False
 
     def create(self, table: Table) -> None:
         """Create the table from its declaration, or add the columns that were declared since. Does nothing otherwise.
