@@ -8,7 +8,7 @@ export UV_PYTHON := $(BIN)/python
 entry = awk '/^[^ \#]/ { keep = /^$(1)==/ } keep' requirements.lock
 others = awk '/^[^ \#]/ { keep = !/^$(1)==/ } keep' requirements.lock
 
-.PHONY: help setup delta-jars class-archive demo test lint format tune bench bench-feed bench-train bench-deep bench-metrics bench-quality lock clean
+.PHONY: help setup delta-jars class-archive demo cluster-demo test lint format tune bench bench-feed bench-train bench-deep bench-metrics bench-quality lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ class-archive: ## Let Java keep the classes that Spark loads, so that every late
 
 demo: setup ## Run all jobs on The Complete Journey and show what came out
 	@$(BIN)/mapping-spark demo
+
+cluster-demo: setup ## Submit the same jobs to a Spark master and two workers on this machine (tables under build/cluster/)
+	PYTHONPATH=. $(BIN)/python tools/cluster.py
 
 test: setup lint ## Run the linters and every test
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
