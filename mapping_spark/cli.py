@@ -130,11 +130,12 @@ def doctor() -> None:
 def main() -> None:
     """Entry point: a declared fault is one line and its exit code, without a traceback."""
     from mapping_spark.errors import MappingSparkError
+    from mapping_spark.secrets import hide
 
     try:
         app()
     except MappingSparkError as fault:
-        print(f"{type(fault).__name__}: {fault}", file=sys.stderr)
+        print(hide(f"{type(fault).__name__}: {fault}"), file=sys.stderr)
         sys.exit(fault.exit_code)
 
 

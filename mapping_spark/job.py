@@ -21,6 +21,7 @@ from pyspark.sql import DataFrame, SparkSession
 from mapping_spark import logs
 from mapping_spark.errors import ConfigError, ContractError, MappingSparkError
 from mapping_spark.memory import PeakMemory
+from mapping_spark.secrets import hide, resolve
 from mapping_spark.session import build_session
 from mapping_spark.settings import Settings, load_settings
 from mapping_spark.tables import runs
@@ -176,14 +177,14 @@ def guarded(action: Callable[[], None]) -> int:
     try:
         action()
     except MappingSparkError as fault:
-        print(f"{type(fault).__name__}: {fault}", file=sys.stderr)
+        print(hide(f"{type(fault).__name__}: {fault}"), file=sys.stderr)
         return fault.exit_code
     return 0
 
 
 def open_store(app_name: str, settings: Settings) -> Store:
     """The store of these settings, with a session (the active one, where there is one)."""
-    session = build_session(app_name, settings.spark)
+    session = build_session(app_name, {key: resolve(key, text) for key, text in settings.spark.items()})
     return Store(session, settings.store.root, settings.store.catalog)
 
 
@@ -256,7 +257,7 @@ def _record(run: Run, key: str, outcome: Outcome, *, output_version: int | None,
 def _safe_message(fault: Exception) -> str:
     """Our own messages in full; of others the class only, since they may quote rows of people."""
     if isinstance(fault, MappingSparkError):
-        return str(fault)
+        return hide(str(fault))
     condition = fault.getCondition() if isinstance(fault, PySparkException) else None
     return type(fault).__name__ + (f" {condition}" if condition else "")
 

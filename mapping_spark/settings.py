@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Self, TypeVar
 
 from pydantic import ConfigDict, Field, SerializeAsAny, field_validator, model_validator
 
 from mapping_spark.campaign.kpis import CampaignConfig
-from mapping_spark.config import Section, conf_folder, read_layers, validated
+from mapping_spark.config import Section, conf_folder, flat, read_layers, validated
 from mapping_spark.errors import ConfigError
 from mapping_spark.evaluation.gate import GateConfig
 from mapping_spark.evaluation.settings import EvaluationConfig
@@ -23,6 +24,7 @@ from mapping_spark.ingest.stream import IngestConfig
 from mapping_spark.models.base import ModelConfig
 from mapping_spark.models.registry import parse_configs
 from mapping_spark.recommend.settings import RecommendConfig
+from mapping_spark.secrets import resolve
 from mapping_spark.tables.runs import content_hash
 from mapping_spark.tables.watch import WatchConfig
 from mapping_spark.training.settings import TrainingConfig
@@ -51,8 +53,8 @@ class Settings(Section):
     seed: int = 7
     """Seed of every random draw."""
     store: StoreConfig = StoreConfig()
-    spark: dict[str, str] = Field(default_factory=dict)
-    """Spark settings of a session that this project starts."""
+    spark: dict[str, str] = Field(default_factory=dict, repr=False)
+    """Spark settings of a session that this project starts; a secret as `${env:NAME}` or `${file:/path}`, never itself."""
     ingest: IngestConfig = IngestConfig()
     cleaning: CleaningConfig = CleaningConfig()
     users: UsersConfig = UsersConfig()
@@ -80,7 +82,10 @@ class Settings(Section):
     @field_validator("spark", mode="before")
     @classmethod
     def _as_text(cls, values: Any) -> Any:
-        return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in values.items()}
+        texts = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in flat(values).items()}
+        for key, text in texts.items():
+            _or_value_error(partial(resolve, key, text))  # told before Spark starts, and hidden from now on
+        return texts
 
     @field_validator("models", mode="before")
     @classmethod
