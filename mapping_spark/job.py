@@ -26,6 +26,7 @@ from mapping_spark.session import build_session
 from mapping_spark.settings import Settings, load_settings
 from mapping_spark.tables import runs
 from mapping_spark.tables.contract import Table
+from mapping_spark.tables.locks import locked
 from mapping_spark.tables.store import Store
 
 
@@ -208,6 +209,13 @@ def execute(job: Job, settings: Settings, as_of: dt.date, store: Store, done: Ma
     last = (runs.latest_keys(store, as_of) if done is None else done).get(job.name)
     if last == key and not job.always:
         return Outcome(job.name, "unchanged")
+    with locked(store.root, job.writes, as_of, f"{job.name} started {run.started_at:%Y-%m-%d %H:%M:%S} UTC"):
+        return _work(run, key, last)
+
+
+def _work(run: Run, key: str, last: str | None) -> Outcome:
+    """Do the job's work and write its row of the ledger. Raises what the work raises, once that is written too."""
+    job, store, as_of = run.job, run.store, run.as_of
     before = {table.name: store.version(table) for table in job.writes}
     for table in job.writes:
         store.create(table)
