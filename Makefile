@@ -8,8 +8,7 @@ export UV_PYTHON := $(BIN)/python
 entry = awk '/^[^ \#]/ { keep = /^$(1)==/ } keep' requirements.lock
 others = awk '/^[^ \#]/ { keep = !/^$(1)==/ } keep' requirements.lock
 
-.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/.PHONY: help setup delta-jars class-archive demo notebooks test lint format tune bench bench-feed bench-train bench-deep bench-metrics bench-quality lock clean
-/p' $(MAKEFILE_LIST))
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(MAKEFILE_LIST))
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +51,9 @@ sql: setup ## Answer SQL of BI tools on 127.0.0.1 over the demo's tables (after 
 notebooks: setup ## Run every notebook over the demo's warehouse and render it to build/notebooks/
 	@PYTHONPATH=. $(BIN)/python tools/notebooks.py build/notebooks notebooks/*.py
 
+cluster-demo: setup ## Submit the same jobs to a Spark master and two workers on this machine (tables under build/cluster/)
+	PYTHONPATH=. $(BIN)/python tools/cluster.py
+
 test: setup lint ## Run the linters and every test
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -91,6 +93,11 @@ bench-campaigns: setup ## Check campaign statistics on public data and planted t
 
 bench-bi: setup ## Measure what a BI filter reads of 10 million rows, and how fast
 	PYTHONPATH=. $(BIN)/python benchmarks/bi.py
+
+graph: setup ## Write what schedulers read (deploy/) from the declared jobs
+	$(BIN)/mapping-spark graph --format databricks > deploy/databricks.yml
+	$(BIN)/mapping-spark graph --format airflow > deploy/airflow_dag.py
+	$(BIN)/mapping-spark graph --format kubernetes > deploy/kubernetes.yaml
 
 lock: ## Resolve pyproject.toml into requirements.lock (names, versions, hashes)
 	$(UV) pip compile pyproject.toml --extra dev --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock

@@ -19,6 +19,8 @@ app = typer.Typer(
 Env = Annotated[str, typer.Option(help="Settings overlay: conf/<env>.yml.")]
 AsOf = Annotated[str | None, typer.Option(help="YYYY-MM-DD; only events of earlier business days are used.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")]
+First = Annotated[str | None, typer.Option("--from", metavar="JOB", help="Of all: begin with this job.")]
+Last = Annotated[str | None, typer.Option("--to", metavar="JOB", help="Of all: end with this job.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen and write nothing.")]
 
 
@@ -42,14 +44,14 @@ def demo() -> None:
 
 @app.command()
 def run(job: Annotated[str, typer.Argument(help="A job's name, or `all`.")], env: Env = "demo", as_of: AsOf = None,
-        overrides: Overrides = None, dry_run: DryRun = False) -> None:  # fmt: skip
+        overrides: Overrides = None, dry_run: DryRun = False, first: First = None, last: Last = None) -> None:  # fmt: skip
     """Run one job, or all of them.
 
-    All run in the order of their declared reads and writes.
+    All run in the order of their declared reads and writes; --from and --to choose a part of it.
     """
     from mapping_spark import pipeline
 
-    chosen = pipeline.choose(job)
+    chosen = pipeline.choose(job, first, last)
     settings, date, store = pipeline.open_environment(env, as_of, overrides or [])
     pipeline.run_all(settings, date, store, chosen, dry_run=dry_run)
 
@@ -160,6 +162,49 @@ def jobs() -> None:
 
 
 @app.command()
+def graph(
+    format_: Annotated[str, typer.Option("--format", help="mermaid, dot, databricks, airflow or kubernetes.")] = "mermaid",
+    env: Env = "prod",
+) -> None:
+    """Print the jobs as a graph or for a scheduler.
+
+    From their declared reads and writes.
+    """
+    from mapping_spark import graph as graphs
+    from mapping_spark import pipeline
+
+    print(graphs.render(format_, graphs.steps(pipeline.all_jobs()), env), end="")
+
+
+@app.command()
+def runs(env: Env = "demo", overrides: Overrides = None, job: Annotated[str | None, typer.Option(help="Only this job.")] = None,
+         latest: Annotated[int, typer.Option(help="How many, latest first.")] = 30) -> None:  # fmt: skip
+    """Show the ledger.
+
+    Which job ran when, for which date, how long, and how it ended.
+    """
+    from mapping_spark import lineage, pipeline
+
+    _, _, store = pipeline.open_environment(env, "1970-01-01", overrides or [])
+    lineage.show_runs(store, job, latest)
+
+
+@app.command(name="lineage")
+def show_lineage(table: Annotated[str, typer.Argument(help="A table, such as gold.recommendations.")], env: Env = "demo",
+                 as_of: AsOf = None, overrides: Overrides = None,
+                 recommendation: Annotated[str | None, typer.Option(help="A recommendation_id: where that row came from.")] = None,
+                 ) -> None:  # fmt: skip
+    """Show where a table came from.
+
+    The runs behind it and the table versions that each of them read, or those behind a single recommendation.
+    """
+    from mapping_spark import lineage, pipeline
+
+    _, date, store = pipeline.open_environment(env, as_of, overrides or [])
+    lineage.show(store, pipeline.all_jobs(), table, date, recommendation)
+
+
+@app.command()
 def tables(name: Annotated[str | None, typer.Argument(help="A table, such as gold.recommendations.")] = None,
            output: Annotated[str | None, typer.Option("--format", help="`md` or `html`: the dictionary with lineage, as text.")] = None,
            ) -> None:  # fmt: skip
@@ -193,11 +238,12 @@ def doctor() -> None:
 def main() -> None:
     """Entry point: a declared fault is one line and its exit code, without a traceback."""
     from mapping_spark.errors import MappingSparkError
+    from mapping_spark.secrets import hide
 
     try:
         app()
     except MappingSparkError as fault:
-        print(f"{type(fault).__name__}: {fault}", file=sys.stderr)
+        print(hide(f"{type(fault).__name__}: {fault}"), file=sys.stderr)
         sys.exit(fault.exit_code)
 
 

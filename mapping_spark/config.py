@@ -90,6 +90,14 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys: `--set spark.a.b=1` means Spark's setting `a.b`. Later keys win."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        found |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return found
+
+
 def validated(model: type[AnyModel], raw: Mapping[str, Any], where: str) -> AnyModel:
     """`raw` as a `model`, or one `ConfigError` that lists every fault, unknown keys with the nearest known name."""
     try:

@@ -65,6 +65,12 @@ class TrainingFault(MappingSparkError):
     exit_code = 7
 
 
+class LockHeld(MappingSparkError):
+    """Another run of the same job holds the lock of its table and date. Raised before anything is written."""
+
+    exit_code = 8
+
+
 EXIT_CODES: dict[int, str] = {
     0: "done, or nothing to do",
     1: "an unexpected failure (the message holds the cause)",
@@ -74,5 +80,6 @@ EXIT_CODES: dict[int, str] = {
     5: "the data is too poor: rejected records lie in silver.quarantine, limits that were left in ops.*_drift",
     6: "an input table or artifact is missing; run the job that writes it",
     7: "training stopped on every rank (the message names rank and cause); a new run resumes",
+    8: "another run holds the lock of the same table and date (the message says which); try again later",
 }
 """What a process of this project ends with, for schedulers and the README."""

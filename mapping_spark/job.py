@@ -21,10 +21,12 @@ from pyspark.sql import DataFrame, SparkSession
 from mapping_spark import logs
 from mapping_spark.errors import ConfigError, ContractError, MappingSparkError
 from mapping_spark.memory import PeakMemory
+from mapping_spark.secrets import hide, resolve
 from mapping_spark.session import build_session
 from mapping_spark.settings import Settings, load_settings
 from mapping_spark.tables import runs
 from mapping_spark.tables.contract import Table
+from mapping_spark.tables.locks import locked
 from mapping_spark.tables.store import Store
 
 
@@ -176,14 +178,14 @@ def guarded(action: Callable[[], None]) -> int:
     try:
         action()
     except MappingSparkError as fault:
-        print(f"{type(fault).__name__}: {fault}", file=sys.stderr)
+        print(hide(f"{type(fault).__name__}: {fault}"), file=sys.stderr)
         return fault.exit_code
     return 0
 
 
 def open_store(app_name: str, settings: Settings) -> Store:
     """The store of these settings, with a session (the active one, where there is one)."""
-    session = build_session(app_name, settings.spark)
+    session = build_session(app_name, {key: resolve(key, text) for key, text in settings.spark.items()})
     return Store(session, settings.store.root, settings.store.catalog)
 
 
@@ -207,6 +209,13 @@ def execute(job: Job, settings: Settings, as_of: dt.date, store: Store, done: Ma
     last = (runs.latest_keys(store, as_of) if done is None else done).get(job.name)
     if last == key and not job.always:
         return Outcome(job.name, "unchanged")
+    with locked(store.root, job.writes, as_of, f"{job.name} started {run.started_at:%Y-%m-%d %H:%M:%S} UTC"):
+        return _work(run, key, last)
+
+
+def _work(run: Run, key: str, last: str | None) -> Outcome:
+    """Do the job's work and write its row of the ledger. Raises what the work raises, once that is written too."""
+    job, store, as_of = run.job, run.store, run.as_of
     before = {table.name: store.version(table) for table in job.writes}
     for table in job.writes:
         store.create(table)
@@ -256,7 +265,7 @@ def _record(run: Run, key: str, outcome: Outcome, *, output_version: int | None,
 def _safe_message(fault: Exception) -> str:
     """Our own messages in full; of others the class only, since they may quote rows of people."""
     if isinstance(fault, MappingSparkError):
-        return str(fault)
+        return hide(str(fault))
     condition = fault.getCondition() if isinstance(fault, PySparkException) else None
     return type(fault).__name__ + (f" {condition}" if condition else "")
 

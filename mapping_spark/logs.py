@@ -6,6 +6,10 @@ import datetime as dt
 import json
 import logging
 import sys
+import traceback
+from types import TracebackType
+
+from mapping_spark.secrets import hide
 
 LOGGER = logging.getLogger("mapping_spark")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -23,15 +27,28 @@ class JsonLines(logging.Formatter):
             "message": record.getMessage(),
             **{key: value for key, value in vars(record).items() if key not in _STANDARD},
         }
-        return json.dumps(entry, default=str)
+        return hide(json.dumps(entry, default=str))
+
+
+class ShortLines(logging.Formatter):
+    """A record's message, with the traceback it brings."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return hide(super().format(record))
 
 
 def configure() -> None:
     """Log to stderr: JSON lines, or warnings only and in plain text on a terminal (progress is shown there instead)."""
     handler = logging.StreamHandler(sys.stderr)
     on_terminal = sys.stderr.isatty()
-    if not on_terminal:
-        handler.setFormatter(JsonLines())
+    handler.setFormatter(ShortLines() if on_terminal else JsonLines())
     LOGGER.handlers[:] = [handler]
     LOGGER.setLevel(logging.WARNING if on_terminal else logging.INFO)
     LOGGER.propagate = False
+    sys.excepthook = _tell_unexpected
+
+
+def _tell_unexpected(kind: type[BaseException], fault: BaseException, trace: TracebackType | None) -> None:
+    """An unexpected failure, as Python tells it but without secrets: a message of Spark may quote a setting."""
+    sys.stderr.write(hide("".join(traceback.format_exception(kind, fault, trace))))

@@ -22,13 +22,19 @@ def all_jobs() -> list[Job]:
     return in_order({name: importlib.import_module(f"jobs.{name}").JOB for name in names})
 
 
-def choose(name: str) -> list[Job]:
-    """The job of that name, or all of them for `all`."""
+def choose(name: str, first: str | None = None, last: str | None = None) -> list[Job]:
+    """The job of that name, or all of them for `all`, in running order; of all, those from `first` to `last`, both included."""
     jobs = all_jobs()
-    chosen = [job for job in jobs if name in (job.name, "all")]
-    if not chosen:
-        raise ConfigError("run", f"no job {name!r}", f"`all` or one of {[job.name for job in jobs]}", "See mapping-spark jobs.")
-    return chosen
+    names = [job.name for job in jobs]
+    unknown = [given for given in (name if name != "all" else None, first, last) if given is not None and given not in names]
+    if unknown:
+        raise ConfigError("run", f"no job {', '.join(map(repr, unknown))}", f"`all` or one of {names}", "See mapping-spark jobs.")
+    if name != "all" and (first or last):
+        raise ConfigError("--from, --to", f"given with the job {name}", "`all`", "Say run all --from JOB --to JOB.")
+    start, end = names.index(first or names[0]), names.index(last or names[-1])
+    if start > end:
+        raise ConfigError("--from, --to", f"{first} runs after {last}", "the earlier job first", "Exchange them; see mapping-spark jobs.")
+    return jobs[start : end + 1] if name == "all" else [jobs[names.index(name)]]
 
 
 def open_environment(env: str, as_of: str | None, overrides: Sequence[str]) -> tuple[Settings, dt.date, Store]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -22,6 +23,7 @@ _REQUIRED = {
     "spark.sql.catalog.spark_catalog": DELTA_CATALOG,
     "spark.sql.session.timeZone": "UTC",
 }
+_MASTER_SECONDS = 5
 
 
 def delta_coordinates() -> str:
@@ -43,12 +45,20 @@ def class_archive() -> Path:
     return Path(sys.prefix) / "spark.jsa"
 
 
+def fast_start() -> dict[str, str]:
+    """Environment with which a JVM maps those classes; empty where there are none. Java ignores an archive that does not fit."""
+    if not class_archive().exists():
+        return {}
+    return {"SPARK_SUBMIT_OPTS": f'"-XX:SharedArchiveFile={class_archive()}" -Xlog:cds=off -Xlog:cds+dynamic=off'}
+
+
 def build_session(app_name: str, settings: Mapping[str, str] | None = None) -> SparkSession:
     """Return the active session untouched, or build one with Delta and the given Spark settings.
 
-    Where $SPARK_REMOTE names a Spark Connect server, the session is one of that server, with the server's own settings.
-    Raises `EnvironmentFault` where the session lacks Delta's extension or catalog, or tells time in a zone other
-    than UTC (every `*_at` column is UTC, and text is parsed by the session's zone).
+    What spark-submit was given (`--master`, `--conf`, `--properties-file`) wins over `settings`. Where $SPARK_REMOTE names a
+    Spark Connect server, the session is one of that server, with the server's own settings.
+    Raises `EnvironmentFault` where no session can be had, where it lacks Delta's extension or catalog, or tells time in a
+    zone other than UTC (every `*_at` column is UTC, and text is parsed by the session's zone).
     """
     from pyspark.sql import SparkSession  # here, so that the doctor can look for the jar where pyspark is broken
 
@@ -56,20 +66,59 @@ def build_session(app_name: str, settings: Mapping[str, str] | None = None) -> S
     if session is None and "SPARK_REMOTE" in os.environ:
         session = SparkSession.builder.appName(app_name).getOrCreate()
     if session is None:
-        chosen = {**_REQUIRED, **(settings or {})}
-        if chosen.get("spark.master", "local").startswith("local"):
-            # Workers on this machine need the packages of this environment, activated or not.
-            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-            if class_archive().exists():  # Java goes on without it where it does not fit, silently
-                os.environ.setdefault("SPARK_SUBMIT_OPTS", f'"-XX:SharedArchiveFile={class_archive()}" -Xlog:cds=off -Xlog:cds+dynamic=off')
-        builder = SparkSession.builder.appName(app_name)
-        if installed_delta_jar() is None:
-            builder = builder.config("spark.jars.packages", delta_coordinates())
-        for key, value in chosen.items():
-            builder = builder.config(key, value)
-        session = builder.getOrCreate()
+        session = _start(app_name, {**_REQUIRED, **(settings or {}), **_submitted()})
     check_session(session)
     return session
+
+
+def _start(app_name: str, chosen: Mapping[str, str]) -> SparkSession:
+    from pyspark.sql import SparkSession
+
+    master = chosen.get("spark.master", "local")
+    if master.startswith("local"):
+        # Workers on this machine need the packages of this environment, activated or not.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        for name, value in fast_start().items():
+            os.environ.setdefault(name, value)
+    check_master(master)
+    builder = SparkSession.builder.appName(app_name)
+    if installed_delta_jar() is None:
+        builder = builder.config("spark.jars.packages", delta_coordinates())
+    for key, value in chosen.items():
+        builder = builder.config(key, value)
+    try:
+        return builder.getOrCreate()
+    except Exception as fault:  # of Java, of the master, of a file that Spark was told to ship: Spark's first line says which
+        found = str(getattr(fault, "java_exception", fault)).splitlines()[0]
+        fix = "Check the setting it names, --master and the files given by --jars or --archives; mapping-spark doctor checks this machine."
+        raise EnvironmentFault(f"Spark at {master}", found, "a session", fix) from fault
+
+
+def _submitted() -> dict[str, str]:
+    """What spark-submit was given; nothing where Python itself starts Spark."""
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        return {}
+    from pyspark import SparkConf, SparkContext
+
+    SparkContext._ensure_initialized()  # before it, a SparkConf does not know the JVM that spark-submit started
+    given = dict(SparkConf().getAll())
+    if given.get("spark.master") == "local[*]":  # what spark-submit says where nobody named a master
+        del given["spark.master"]
+    return given
+
+
+def check_master(master: str) -> None:
+    """Refuse a standalone master (`spark://host:port,...`) of which no address answers; Spark itself would try for a minute."""
+    if not master.startswith("spark://"):
+        return
+    for address in master.removeprefix("spark://").split(","):
+        host, _, port = address.rpartition(":")
+        try:
+            with socket.create_connection((host, int(port)), timeout=_MASTER_SECONDS):
+                return
+        except (OSError, ValueError):
+            continue
+    raise EnvironmentFault("spark.master", f"no answer at {master}", "spark://host:port of a running master", "Start it, or mend --master.")
 
 
 def check_session(session: SparkSession) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, Self, TypeVar
 
 from pydantic import ConfigDict, Field, SerializeAsAny, field_validator, model_validator
 
 from mapping_spark.campaign.kpis import CampaignConfig
 from mapping_spark.campaign.settings import AssignmentConfig, AttributionConfig, ExperimentConfig
-from mapping_spark.config import Section, conf_folder, read_layers, validated
+from mapping_spark.config import Section, conf_folder, flat, read_layers, validated
 from mapping_spark.errors import ConfigError
 from mapping_spark.evaluation.gate import GateConfig
 from mapping_spark.evaluation.settings import EvaluationConfig
@@ -24,6 +25,7 @@ from mapping_spark.ingest.stream import IngestConfig
 from mapping_spark.models.base import ModelConfig
 from mapping_spark.models.registry import parse_configs
 from mapping_spark.recommend.settings import RecommendConfig
+from mapping_spark.secrets import resolve
 from mapping_spark.tables.contract import IDENTIFIER
 from mapping_spark.tables.runs import content_hash
 from mapping_spark.tables.watch import WatchConfig
@@ -66,8 +68,8 @@ class Settings(Section):
     """Seed of every random draw."""
     store: StoreConfig = StoreConfig()
     sql: SqlConfig = SqlConfig()
-    spark: dict[str, str] = Field(default_factory=dict)
-    """Spark settings of a session that this project starts."""
+    spark: dict[str, str] = Field(default_factory=dict, repr=False)
+    """Spark settings of a session that this project starts; a secret as `${env:NAME}` or `${file:/path}`, never itself."""
     ingest: IngestConfig = IngestConfig()
     cleaning: CleaningConfig = CleaningConfig()
     users: UsersConfig = UsersConfig()
@@ -98,7 +100,10 @@ class Settings(Section):
     @field_validator("spark", mode="before")
     @classmethod
     def _as_text(cls, values: Any) -> Any:
-        return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in values.items()}
+        texts = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in flat(values).items()}
+        for key, text in texts.items():
+            _or_value_error(partial(resolve, key, text))  # told before Spark starts, and hidden from now on
+        return texts
 
     @field_validator("models", mode="before")
     @classmethod

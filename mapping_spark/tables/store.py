@@ -15,7 +15,7 @@ from pathlib import Path
 
 from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, DataFrameReader, SparkSession
+from pyspark.sql import DataFrame, DataFrameReader, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.utils import is_remote
 
@@ -23,6 +23,7 @@ from mapping_spark.errors import ConfigError, ContractError, MissingInput
 from mapping_spark.tables.contract import Table, identifier, quoted
 from mapping_spark.tables.dictionary import create_view_sql, view_name
 from mapping_spark.tables.frames import conform, empty, widens
+from mapping_spark.tables.retries import retried
 
 _PROPERTIES = {
     "delta.enableDeletionVectors": "false",
@@ -190,10 +191,7 @@ class Store:
         """Append `frame` unless `writer` has already appended this or a later `sequence`."""
         options = {"txnAppId": f"{writer}:{table.name}", "txnVersion": str(sequence)}
         output = conform(frame, table).write.format("delta").mode("append").options(**options)
-        if self.catalog is None:
-            output.save(self.location(table))
-        else:
-            output.saveAsTable(self.location(table))
+        self._commit(table, output)
 
     def insert_new(self, table: Table, frame: DataFrame, *, within: str = "") -> None:
         """Insert the rows whose key the table lacks; rows it has stay as they are.
@@ -203,7 +201,7 @@ class Store:
         """
         condition = f"{table.merge_condition} AND ({within})" if within else table.merge_condition
         source = conform(frame, table).alias("source")
-        self._handle(table).alias("target").merge(source, condition).whenNotMatchedInsertAll().execute()
+        retried(lambda: self._handle(table).alias("target").merge(source, condition).whenNotMatchedInsertAll().execute(), table.name)
 
     def replace_slice(self, table: Table, frame: DataFrame, slice_: Mapping[str, Value]) -> None:
         """Replace the rows where every column of `slice_` has its value, in one commit; `{}` replaces all rows.
@@ -217,10 +215,11 @@ class Store:
         output = laid_out(conform(frame, table), table).write.format("delta").mode("overwrite").option("replaceWhere", condition)
         if table.layout:
             output = output.option("maxRecordsPerFile", _ROWS_PER_FILE)
-        if self.catalog is None:
-            output.save(self.location(table))
-        else:
-            output.saveAsTable(self.location(table))
+        self._commit(table, output)
+
+    def _commit(self, table: Table, output: DataFrameWriter) -> None:
+        place = self.location(table)
+        retried(lambda: output.save(place) if self.catalog is None else output.saveAsTable(place), table.name)
 
     def _handle(self, table: Table) -> DeltaTable:
         if self.catalog is None:
