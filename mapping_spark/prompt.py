@@ -94,7 +94,7 @@ class History:
 
         Raises `ConfigError` for a wrong name or setting, with the nearest known one, and for a deep model (see `train`).
         """
-        config = registry.parse_configs({member.name: member.config for member in members} | {model: settings})[model]
+        config = registry.parse_configs({member.name: member.config.model_dump() for member in members} | {model: settings})[model]
         built, began = registry.build(model, config, SEED), time.monotonic()
         if isinstance(built, VectorModel):
             found = {model: Fitted(model, vectors=_kept(built.fit(self.data)))}

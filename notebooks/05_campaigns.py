@@ -20,6 +20,9 @@ from mapping_spark.tables.silver import CAMPAIGNS
 
 settings, as_of, store = open_warehouse(parameter("env", "demo"), parameter("as_of", ""), parameter("root", ""))
 kpis = store.read(CAMPAIGN_KPIS)
+
+# COMMAND ----------
+
 by_campaign = measure(kpis, CAMPAIGN_KPIS, "campaign_id").join(store.read(CAMPAIGNS), on="campaign_id", how="left")
 shown = ["campaign_id", "campaign_type", "n_users", "n_conversions", "redemption_rate", "revenue", "revenue_per_user", "roi"]
 campaigns = by_campaign.orderBy(F.desc("n_users"), "campaign_id").toPandas()

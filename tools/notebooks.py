@@ -5,6 +5,9 @@
 Each runs in a kernel of its own, in the current folder. Stops at the first cell that fails, with its error as it was told.
 """
 
+# mypy: disable-error-code="no-untyped-call"
+# (nbformat and nbconvert annotate only some of their functions)
+
 from __future__ import annotations
 
 import sys
@@ -33,7 +36,8 @@ def as_notebook(source: str) -> nbformat.NotebookNode:
     for number, each in enumerate(cells):
         each["id"] = f"cell-{number}"  # the same source gives the same file
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    return nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+    notebook: nbformat.NotebookNode = nbformat.v4.new_notebook(cells=cells, metadata=kernel)
+    return notebook
 
 
 def render(path: Path, folder: Path) -> Path:
