@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import altair as alt
 
 from mapping_spark.report.ask import Answer
+
+Picture = TypeVar("Picture", alt.Chart, alt.LayerChart)
 
 INK, MUTED, LINE = "var(--ink)", "var(--muted)", "var(--line)"
 SERIES = tuple(f"var(--series-{n})" for n in range(1, 6))
@@ -50,8 +52,7 @@ def of(answer: Answer) -> alt.Chart:
 
 def layered(answer: Answer, *layers: alt.Chart) -> alt.LayerChart:
     """Layers (of no data of their own) over an answer's rows."""
-    drawn: alt.LayerChart = alt.layer(*layers, data=alt.NamedData(answer.name))
-    return drawn
+    return alt.LayerChart(data=alt.NamedData(answer.name), layer=list(layers))
 
 
 def amounts(axis_title: str, number_format: str = ",~f") -> alt.Axis:
@@ -101,6 +102,6 @@ def height(answer: Answer, label: str, step: int) -> int:
     return step * max(len(set(answer.values(label))), 1)
 
 
-def sized(chart: Any, height: int) -> Any:
+def sized(chart: Picture, height: int) -> Picture:
     """As wide as its place on the page."""
     return chart.properties(width="container", height=height)

@@ -100,7 +100,7 @@ def specification(picture: Any) -> dict[str, Any]:
 def bundle() -> str:
     """Vega, Vega-Lite and Vega-Embed as one script, of the version that Altair speaks, closed off from the page's names."""
     version = alt.SCHEMA_VERSION.removeprefix("v").rpartition(".")[0]
-    return "(() => {" + vl_convert.javascript_bundle(vl_version=version).replace("\r\n", "\n") + "})();"
+    return "(() => {" + vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version).replace("\r\n", "\n") + "})();"
 
 
 def policy(scripts: list[str]) -> str:

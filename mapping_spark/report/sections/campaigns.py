@@ -112,7 +112,7 @@ def revenue(daily: Answer, kpis: Answer) -> alt.Chart:
     """Revenue by day."""
     axis = alt.Axis(title=None, format=",~f", grid=True, tickCount=4, minExtent=_MARGIN, maxExtent=_MARGIN)
     chart = charts.of(daily).mark_bar(color=charts.SERIES[0], size=2)  # a day without a sale has no row, so no line is drawn over it
-    drawn = chart.encode(
+    drawn: alt.Chart = chart.encode(
         x=_days(daily, kpis),
         y=alt.Y("revenue:Q", axis=axis),
         tooltip=["day:N", alt.Tooltip("revenue:Q", format=",.2f"), "n_conversions:Q"],
@@ -123,13 +123,13 @@ def revenue(daily: Answer, kpis: Answer) -> alt.Chart:
 def windows(kpis: Answer, daily: Answer) -> alt.Chart:
     """A bar per campaign from its first to its last day, by start."""
     axis = alt.Axis(title=None, labelColor=charts.INK, minExtent=_MARGIN, maxExtent=_MARGIN)
-    chart = charts.of(kpis).mark_bar(color=charts.SERIES[1], cornerRadius=2, height={"band": 0.55}).encode(
+    drawn: alt.Chart = charts.of(kpis).mark_bar(color=charts.SERIES[1], cornerRadius=2, height={"band": 0.55}).encode(
         x=_days(daily, kpis, "starts"),
         x2="ends:T",
         y=alt.Y("campaign:N", sort=alt.EncodingSortField("starts", order="ascending"), axis=axis),
         tooltip=["campaign:N", "starts:N", "ends:N", alt.Tooltip("n_users:Q", format=",")],
     )  # fmt: skip
-    return charts.sized(chart.properties(description="When each campaign ran."), charts.height(kpis, "campaign", 14))
+    return charts.sized(drawn.properties(description="When each campaign ran."), charts.height(kpis, "campaign", 14))
 
 
 def _days(daily: Answer, kpis: Answer, field: str = "day") -> alt.X:

@@ -4,7 +4,7 @@ import altair as alt
 
 from mapping_spark.report import charts
 from mapping_spark.report.ask import Ask
-from mapping_spark.report.blocks import Chart, Grid, Section, count, decimals, moment, number, words
+from mapping_spark.report.blocks import DASH, Chart, Grid, Section, count, decimals, moment, number, words
 
 RUNS = """
 WITH runs AS (
@@ -25,10 +25,11 @@ def section(ask: Ask) -> Section:
     """The latest run of each job that succeeded for the date."""
     runs = ask("runs", RUNS)
     seconds = sum(runs.values("seconds"))
-    slowest = max(runs.records, key=lambda row: row["seconds"], default={"job": "-", "seconds": 0.0})
+    longest = max(runs.values("seconds"), default=0)
+    slowest = next((row["job"] for row in runs.records if row["seconds"] == longest), DASH)
     lead = (
-        f"{count(len(runs.rows))} jobs took {count(seconds)} seconds together; the longest was {slowest['job']} with "
-        f"{count(slowest['seconds'])}. The latest successful run of each counts; one that finds nothing new is skipped and leaves no row."
+        f"{count(len(runs.rows))} jobs took {count(seconds)} seconds together; the longest was {slowest} with "
+        f"{count(longest)}. The latest successful run of each counts; one that finds nothing new is skipped and leaves no row."
     )
     chart = charts.bars(runs, "job", "seconds", charts.amounts("seconds"))
     chart.layer[1] = chart.layer[1].encode(text=alt.Text("seconds:Q", format=",.1f"))
