@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapping_spark.campaign.apportion import apportion, apportioned
@@ -70,6 +70,7 @@ def test_drawn_orders_come_within_their_stated_error() -> None:
         assert found.values[channel] == pytest.approx(truth[channel], abs=4 * max(found.errors[channel], 1e-9))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**12), st.lists(st.floats(0, 1e6), min_size=1, max_size=20))
 def test_parts_sum_to_the_total_and_are_within_one_of_their_share(total: int, weights: list[float]) -> None:
     parts = apportion(total, np.array(weights))
