@@ -96,7 +96,7 @@ def show(roots: Sequence[str], names: Sequence[str]) -> None:
     settings = {"spark.master": "local[2]", "spark.driver.memory": "2g", "spark.ui.enabled": "false"}
     spark = build_session("compare", settings | {"spark.ui.showConsoleProgress": "false", "spark.sql.shuffle.partitions": "4"})
     spark.sparkContext.setLogLevel("ERROR")
-    found = differences(*(Store(spark, root) for root in roots), names)
+    found = differences(Store(spark, roots[0]), Store(spark, roots[1]), names)
     rows = [(d.table, d.left, d.right, d.only_left, d.only_right, d.changed, "yes" if d.is_equal else "NO") for d in found]
     console.show(f"{roots[0]} and {roots[1]}", ("table", "rows left", "rows right", "only left", "only right", "changed", "equal"), rows)
     different = [d.table for d in found if not d.is_equal]
