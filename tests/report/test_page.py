@@ -138,6 +138,7 @@ def test_contrast_names_and_keyboard_pass_axe(browser: Browser, written: Path, n
     visit = Visit(browser, written, width=width, theme=theme)
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     visit.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+    visit.page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
     found = Axe().run(visit.page).response["violations"]
     assert [(one["id"], [node["html"][:120] for node in one["nodes"]]) for one in found] == []
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= width  # wide tables scroll in their own place
