@@ -82,7 +82,7 @@ def measured(root: str) -> list[dict[str, Any]]:
         by_view, same = timed(connection, ANSWER.format("gold.campaign_daily_kpis", where), [])
         if answer != same:
             raise SystemExit(f"{name}: {answer} from the chosen files, {same} from the view")
-        row = {"filter": name, "files": n_files, "files_read": len(chosen), "skipped": round(1 - len(chosen) / n_files, 4)}
+        row: dict[str, Any] = {"filter": name, "files": n_files, "files_read": len(chosen), "skipped": round(1 - len(chosen) / n_files, 4)}
         row |= {"seconds": round(statistics.median(choices) + read, 4), "seconds_by_view": round(by_view, 4), "rows": answer[0][0]}
         rows.append(row | {"reached": row["skipped"] >= WANTED_SKIPPED and row["seconds"] <= WANTED_SECONDS})
     return rows

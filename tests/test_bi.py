@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,7 +59,7 @@ def test_comments_stand_beside_names(store: Store) -> None:
     table = {c.name: c.description for c in store.spark.catalog.listColumns("gold.campaign_kpis")}
     view = {c.name: c.description for c in store.spark.catalog.listColumns("gold.campaign_kpis_by_campaign_id_v")}
     assert table["revenue"] == view["revenue"] == "Sales of the campaign's items to its audience while it ran. [currency]"
-    assert view["redemption_rate"].endswith("sum(n_converted_users) / sum(n_users); 95 % Wilson interval.")
+    assert str(view["redemption_rate"]).endswith("sum(n_converted_users) / sum(n_users); 95 % Wilson interval.")
 
 
 def test_a_name_that_stands_for_another_folder_is_refused(store: Store, tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ def test_every_recipe_gives_the_same_rows_on_spark_and_duckdb(store: Store, duck
 def _plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
     """Times without a zone (both are UTC), shares as doubles to nine digits."""
     numbers = (round(float(value), 9) if isinstance(value, float) or "Decimal" in type(value).__name__ else value for value in row)
-    return tuple(value.replace(tzinfo=None) if hasattr(value, "tzinfo") else value for value in numbers)
+    return tuple(value.replace(tzinfo=None) if isinstance(value, dt.datetime) else value for value in numbers)
 
 
 def test_recipes_say_what_they_promise(duck: duckdb.DuckDBPyConnection) -> None:

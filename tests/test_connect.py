@@ -20,7 +20,9 @@ from mapping_spark.tables.store import Store
 from tests.test_prompt import DOCS, orders
 
 (block,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(), flags=re.DOTALL)
-exec(block)
+names = {"orders": orders()}
+exec(block, names)
+history, judged = names["history"], names["judged"]
 print(type(history.events).__module__)
 print(judged.table().loc["als", "new_items"])
 store = Store(build_session("client"), sys.argv[1])

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from pathlib import Path
 
-from pyspark.sql import SparkSession
-
 from mapping_spark.errors import EXIT_CODES
-from mapping_spark.models.base import TrainingData
 from mapping_spark.models.registry import available
-from mapping_spark.tables.frames import rows
-from mapping_spark.tables.silver import INTERACTIONS, ITEM_IDS
 
 PROJECT = Path(__file__).resolve().parent.parent
 README = (PROJECT / "README.md").read_text()
-NOON = dt.datetime(2017, 11, 30, 12)
 
 
-def test_the_python_example_runs(spark: SparkSession) -> None:
+def test_the_python_example_is_the_documented_one() -> None:
     (block,) = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    pairs = [(0, 0), (0, 1), (1, 1)]
-    interactions = rows(
-        spark, INTERACTIONS, *(dict(user_idx=u, item_idx=i, user_id=f"u{u}", item_id=f"i{i}", weight=1.0, last_at=NOON) for u, i in pairs)
-    )
-    items = rows(spark, ITEM_IDS, dict(item_id="i0", item_idx=0), dict(item_id="i1", item_idx=1)).selectExpr("item_idx", "item_id AS text")
-    names = {"data": TrainingData(interactions, items, dt.date(2017, 12, 1))}
-    exec(block, names)  # noqa: S102
-    lists = names["lists"].orderBy("user_idx", "rank").collect()  # type: ignore[attr-defined]
-    assert [(row.user_idx, row.item_idx) for row in lists] == [(0, 1), (0, 0), (1, 1), (1, 0)]  # two users chose item 1, one item 0
+    assert block in (PROJECT / "docs" / "notebooks.md").read_text()  # test_prompt.py runs it
 
 
 def test_exit_codes_models_and_files_are_the_real_ones() -> None:
