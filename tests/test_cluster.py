@@ -1,4 +1,4 @@
-"""Jobs on a real standalone cluster of two workers, and what is said where it cannot be had."""
+"""What is said where a standalone cluster cannot be had; test_golden_day.py runs jobs on one."""
 
 from __future__ import annotations
 
@@ -11,46 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
 
-from mapping_spark import pipeline
-from mapping_spark.config import CONF_VARIABLE
 from mapping_spark.errors import EnvironmentFault
 from mapping_spark.session import check_master
-from mapping_spark.tables.gold import TRAINING_EPOCHS
-from mapping_spark.tables.ops import SNAPSHOTS
-from mapping_spark.tables.silver import INTERACTIONS
-from mapping_spark.tables.store import Store
 from tools import cluster
-from tools.compare_warehouses import differences
-
-from . import golden
-
-BEFORE = ("ingest_events", "clean_events", "build_user_ids", "build_item_ids")
-ON_CLUSTER = ("build_interactions", "build_snapshot", "train_deep")
-
-
-def run_here(names: tuple[str, ...], root: str) -> Store:
-    settings, as_of, store = pipeline.open_environment("golden", None, [f"store.root={root}"])
-    pipeline.run_all(settings, as_of, store, [job for job in pipeline.all_jobs() if job.name in names])
-    return store
-
-
-def test_two_workers_and_two_ranks_make_the_tables_of_one_process(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(CONF_VARIABLE, str(golden.write(tmp_path)))
-    here, there = str(tmp_path / "here"), str(tmp_path / "there")
-    run_here(BEFORE, there)
-    local = run_here((*BEFORE, *ON_CLUSTER), here)
-    with cluster.cluster(tmp_path / "cluster", memory="1g") as started:
-        conf = cluster.driver_conf(tmp_path / "cluster") | {"spark.executor.memory": "700m", "spark.driver.memory": "700m"}
-        cluster.submit_all(started, ON_CLUSTER, ["--env", "golden", "--set", f"store.root={there}"], conf)
-    assert all(process.poll() is not None for process in started.processes.values())
-    assert any((tmp_path / "cluster" / "events").iterdir())
-    found = differences(local, Store(spark, there), (INTERACTIONS.name, SNAPSHOTS.name, TRAINING_EPOCHS.name))
-    assert [(one.table, one.is_equal) for one in found] == [(t.name, True) for t in (INTERACTIONS, TRAINING_EPOCHS, SNAPSHOTS)], found
-    assert Store(spark, there).read(TRAINING_EPOCHS).where("ranks = 2").count() == 2
 
 
 def test_a_port_in_use_and_a_master_that_is_not_there_are_told_at_once(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import datetime as dt
 import math
 import os
 import runpy
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,6 +35,8 @@ from mapping_spark.tables.gold import (
 from mapping_spark.tables.ops import EVENT_ACCOUNTING, SNAPSHOTS
 from mapping_spark.tables.silver import EVENTS, INTERACTIONS, QUARANTINE
 from mapping_spark.tables.store import Store
+from tools import cluster
+from tools.compare_warehouses import differences
 
 from . import golden
 
@@ -123,6 +126,22 @@ def test_a_second_run_changes_nothing(day: tuple[Store, list[Outcome], Path]) ->
     settings, as_of, _ = pipeline.open_environment("golden", None, [])
     assert {outcome.status for outcome in pipeline.run_all(settings, as_of, store)} == {"unchanged"}
     assert {name: store.version(table) for name, table in TABLES.items()} == before
+
+
+def test_two_workers_and_two_ranks_make_the_tables_of_one_process(day: tuple[Store, list[Outcome], Path], tmp_path: Path) -> None:
+    there = Store(day[0].spark, str(tmp_path / "there"))
+    shutil.copytree(str(day[0].root), there.root)
+    for made in ("silver/interactions", "ops/snapshots", "snapshots", "gold/training_epochs", "models", "ops/job_runs"):
+        shutil.rmtree(tmp_path / "there" / made)
+    with cluster.cluster(tmp_path / "cluster", memory="1g") as started:
+        conf = cluster.driver_conf(tmp_path / "cluster") | {"spark.executor.memory": "700m", "spark.driver.memory": "700m"}
+        jobs = ("build_interactions", "build_snapshot", "train_deep")
+        cluster.submit_all(started, jobs, ["--env", "golden", "--set", f"store.root={there.root}"], conf)
+    assert all(process.poll() is not None for process in started.processes.values())
+    assert any((tmp_path / "cluster" / "events").iterdir())
+    found = differences(day[0], there, (INTERACTIONS.name, SNAPSHOTS.name, TRAINING_EPOCHS.name))
+    assert [(one.table, one.is_equal) for one in found] == [(t.name, True) for t in (INTERACTIONS, TRAINING_EPOCHS, SNAPSHOTS)], found
+    assert there.read(TRAINING_EPOCHS).where("ranks = 2").count() == 2
 
 
 def submit(job: str, conf: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
