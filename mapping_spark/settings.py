@@ -8,7 +8,13 @@ from typing import Any, Self, TypeVar
 
 from pydantic import ConfigDict, Field, SerializeAsAny, field_validator, model_validator
 
+from mapping_spark.campaign.anomalies import AnomalyConfig
+from mapping_spark.campaign.decisions import Rule
+from mapping_spark.campaign.effect_table import EffectConfig
+from mapping_spark.campaign.forecast import ForecastConfig
 from mapping_spark.campaign.kpis import CampaignConfig
+from mapping_spark.campaign.targeting_table import TargetingConfig
+from mapping_spark.campaign.uplift_tables import UpliftConfig
 from mapping_spark.config import Section, conf_folder, read_layers, validated
 from mapping_spark.errors import ConfigError
 from mapping_spark.evaluation.gate import GateConfig
@@ -69,6 +75,13 @@ class Settings(Section):
     gate: GateConfig = GateConfig()
     tuning: TuningConfig = TuningConfig()
     campaigns: CampaignConfig = CampaignConfig()
+    uplift: UpliftConfig = UpliftConfig()
+    targeting: TargetingConfig = TargetingConfig()
+    effects: EffectConfig = EffectConfig()
+    forecasts: ForecastConfig = ForecastConfig()
+    anomalies: AnomalyConfig = AnomalyConfig()
+    decisions: tuple[Rule, ...] = ()
+    """Rules on running campaigns, each beside its action (gold.campaign_decisions)."""
 
     @field_validator("sources", mode="before")
     @classmethod

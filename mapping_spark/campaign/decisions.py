@@ -44,18 +44,19 @@ class Rule(Section):
         return self
 
 
-def build_decisions(kpis: DataFrame, campaigns: DataFrame, as_of: dt.datetime, rules: Sequence[Rule]) -> DataFrame:
-    """gold.campaign_decisions: a row per rule and campaign running at `as_of` (UTC) whose measure lies beyond the rule's limit.
+def build_decisions(kpis: DataFrame, campaigns: DataFrame, as_of: dt.date, rules: Sequence[Rule]) -> DataFrame:
+    """gold.campaign_decisions: a row per rule and campaign running when the date begins (UTC) whose measure lies beyond the rule's limit.
 
     A measure that is null (nothing was spent, no spread) fires no rule.
     """
-    running = campaigns.where((F.col("start_at") <= F.lit(as_of)) & (F.lit(as_of) < F.col("end_at"))).select("campaign_id")
+    begin = F.lit(as_of).cast("timestamp")
+    running = campaigns.where((F.col("start_at") <= begin) & (begin < F.col("end_at"))).select("campaign_id")
     # silver.campaigns has one row per campaign: this join only drops rows.
     measured = measure(kpis, CAMPAIGN_KPIS, "campaign_id").join(running, on="campaign_id", how="inner")
     fired = [_fired(measured, rule) for rule in rules]
     if not fired:
         return empty(kpis.sparkSession, CAMPAIGN_DECISIONS)
-    return conform(reduce(DataFrame.unionByName, fired).withColumn("as_of_date", F.lit(as_of).cast("date")), CAMPAIGN_DECISIONS)
+    return conform(reduce(DataFrame.unionByName, fired).withColumn("as_of_date", F.lit(as_of)), CAMPAIGN_DECISIONS)
 
 
 def _fired(measured: DataFrame, rule: Rule) -> DataFrame:

@@ -73,7 +73,7 @@ def seasonal_naive(values_T: Numbers, horizon: int) -> Ahead:
 
 def ets(values_T: Numbers, horizon: int) -> Ahead:
     """Exponential smoothing with additive error, damped trend and weekly season (Hyndman et al. 2008)."""
-    model = ETSModel(values_T, error="add", trend="add", damped_trend=True, seasonal="add", seasonal_periods=WEEK)
+    model = ETSModel(pd.Series(values_T), error="add", trend="add", damped_trend=True, seasonal="add", seasonal_periods=WEEK)
     ahead = model.fit(disp=False).get_prediction(start=len(values_T), end=len(values_T) + horizon - 1).summary_frame(alpha=0.05)
     return Ahead(*(ahead[name].to_numpy(float) for name in ("mean", "pi_lower", "pi_upper")))
 

@@ -8,16 +8,16 @@ from mapping_spark.tables.frames import small
 from mapping_spark.tables.measures import measure
 from mapping_spark.tables.uplift import PLAN_VALUES
 
-SHAPE = "user_id string, is_treated int, propensity double, outcome double, segment string"
+SHAPE = "campaign_id string, user_id string, is_treated int, propensity double, outcome double, segment string"
 
 
 def test_estimates_of_a_plan_by_hand(spark: SparkSession) -> None:
     log = small(
         spark,
-        [("u1", 1, 0.25, 8.0, "s"), ("u2", 0, 0.25, 3.0, "s"), ("u3", 1, 0.25, 5.0, "t"), ("u4", 0, 0.25, 7.0, "t")],
+        [("c", "u1", 1, 0.25, 8.0, "s"), ("c", "u2", 0, 0.25, 3.0, "s"), ("c", "u3", 1, 0.25, 5.0, "t"), ("c", "u4", 0, 0.25, 7.0, "t")],
         SHAPE,
     )
-    targeted = small(spark, [("u1",), ("u4",), ("not in the log",)], "user_id string")
+    targeted = small(spark, [("c", "u1"), ("c", "u4"), ("c", "not in the log")], "campaign_id string, user_id string")
     by_segment = policy_sums(log, targeted)
     assert {row.segment: (row.n_users, row.n_targeted) for row in by_segment.collect()} == {"s": (2, 1), "t": (2, 1)}
     found = measure(by_segment, PLAN_VALUES).collect()[0]
