@@ -17,7 +17,7 @@ from scipy import stats
 
 from mapping_spark.errors import ContractError
 from mapping_spark.evaluation.bootstrap import interval, poisson_weights
-from mapping_spark.evaluation.metrics import Flags, Numbers
+from mapping_spark.evaluation.metrics import Flags, Ints, Numbers
 
 _Z_95 = float(stats.norm.ppf(0.975))
 
@@ -49,7 +49,7 @@ def sums_of_scores(score_U: Numbers, is_treated_U: Flags, outcome_U: Numbers, we
 
 
 def sums_of_bins(
-    bins_U: np.ndarray, n_bins: int, is_treated_U: Flags, outcome_U: Numbers, weights_UR: Numbers | None = None
+    bins_U: Ints, n_bins: int, is_treated_U: Flags, outcome_U: Numbers, weights_UR: Numbers | None = None
 ) -> Numbers:  # fmt: skip
     """(n_bins, 4, R) of users with a bin from 0 (best) on. Weights: how often each replicate draws each user; all 1 if not given."""
     weights = np.ones((len(bins_U), 1)) if weights_UR is None else weights_UR
@@ -111,7 +111,7 @@ def with_interval(metric: Callable[[Numbers], Numbers], sums_B4R: Numbers) -> In
 class Ranked:
     """The scored users of an experiment, (U,) each, in memory; a notebook's or a benchmark's door to the metrics."""
 
-    user_U: np.ndarray
+    user_U: Ints
     """Integers that tell users apart: the seed of their bootstrap weights."""
     score_U: Numbers
     is_treated_U: Flags

@@ -62,7 +62,7 @@ def test_a_missing_day_is_nothing_and_a_day_twice_is_refused() -> None:
 
 
 def test_only_series_that_are_long_enough_are_forecast(spark: SparkSession) -> None:
-    days = [DAY - dt.timedelta(days=back) for back in range(-3, 42)]  # three days of the future are not read
+    days = [DAY - dt.timedelta(days=back) for back in range(-3, 43)]  # three days of the future are not read
     series = small(
         spark,
         [(name, day, 5.0) for name in ("long", "short") for day in days if name == "long" or day > dt.date(2024, 3, 1)],
