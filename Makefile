@@ -99,6 +99,9 @@ graph: setup ## Write what schedulers read (deploy/) from the declared jobs
 	$(BIN)/mapping-spark graph --format airflow > deploy/airflow_dag.py
 	$(BIN)/mapping-spark graph --format kubernetes > deploy/kubernetes.yaml
 
+bench-uplift: setup ## Compare the uplift learners with scikit-learn's and scikit-uplift's (its Python in MAPPING_SPARK_SKLIFT_PYTHON)
+	PYTHONPATH=. $(BIN)/python benchmarks/uplift.py
+
 lock: ## Resolve pyproject.toml into requirements.lock (names, versions, hashes)
 	$(UV) pip compile pyproject.toml --extra dev --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock
 

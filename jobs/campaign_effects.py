@@ -1,0 +1,27 @@
+"""gold.campaign_effects: what campaigns did where no one was held out, beside placebo weeks."""
+
+from pyspark.sql import DataFrame
+
+from mapping_spark.campaign.effect_table import Sources, build_effects
+from mapping_spark.job import Job, Replaces, Run
+from mapping_spark.tables.effects import CAMPAIGN_EFFECTS
+from mapping_spark.tables.silver import CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CAMPAIGNS, EVENTS
+
+READS = (EVENTS, CAMPAIGNS, CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS)
+
+
+def effects(run: Run) -> DataFrame:
+    """Compare mailed users with others like them."""
+    return build_effects(Sources(*map(run.read, READS)), run.settings.effects, run.settings.cleaning.business_zone)
+
+
+JOB = Job(
+    name="campaign_effects",
+    reads=READS,
+    writes=(CAMPAIGN_EFFECTS,),
+    work=Replaces(CAMPAIGN_EFFECTS, effects),
+    config=("effects", "cleaning"),
+)
+
+if __name__ == "__main__":
+    JOB.main()

@@ -1,0 +1,28 @@
+"""gold.kpi_forecasts: daily KPIs of the shop ahead, every model with its errors at past origins."""
+
+from pyspark.sql import DataFrame
+
+from mapping_spark.campaign.forecast import build_forecasts
+from mapping_spark.campaign.series import campaign_series, shop_series
+from mapping_spark.job import Job, Replaces, Run
+from mapping_spark.tables.forecasts import KPI_FORECASTS
+from mapping_spark.tables.gold import CAMPAIGN_DAILY_KPIS
+from mapping_spark.tables.silver import EVENTS
+
+
+def forecasts(run: Run) -> DataFrame:
+    """Forecast every series that is long enough."""
+    series = shop_series(run.read(EVENTS)).unionByName(campaign_series(run.read(CAMPAIGN_DAILY_KPIS)))
+    return build_forecasts(series, run.as_of, run.settings.forecasts)
+
+
+JOB = Job(
+    name="forecast_kpis",
+    reads=(EVENTS, CAMPAIGN_DAILY_KPIS),
+    writes=(KPI_FORECASTS,),
+    work=Replaces(KPI_FORECASTS, forecasts, slice_by="as_of_date"),
+    config=("forecasts",),
+)
+
+if __name__ == "__main__":
+    JOB.main()

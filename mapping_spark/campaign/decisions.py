@@ -1,0 +1,75 @@
+"""Decisions by declared rules: a measure of a running campaign beyond a limit becomes a row. Nothing is sent anywhere."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from functools import reduce
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from mapping_spark.config import Section
+from mapping_spark.tables.forecasts import CAMPAIGN_DECISIONS
+from mapping_spark.tables.frames import conform, empty
+from mapping_spark.tables.gold import CAMPAIGN_KPIS
+from mapping_spark.tables.measures import measure, measure_columns
+
+
+class Rule(Section):
+    """When a measure lies beyond a limit, do something."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    """Name of the rule, the key of its rows."""
+    measure: str
+    """A measure of gold.campaign_kpis, or an end of its interval: `roi_high`. An end makes the rule wait until chance is ruled out."""
+    below: float | None = None
+    """Fires below this; exactly one of `below` and `above` is set."""
+    above: float | None = None
+    """Fires above this."""
+    action: Literal["pause", "raise", "notify"]
+    """What a person or a system that reads gold.campaign_decisions should do."""
+    min_users: int = Field(default=100, ge=1)
+    """Campaigns with fewer users are not judged."""
+
+    @model_validator(mode="after")
+    def _can_be_judged(self) -> Self:
+        known = measure_columns(CAMPAIGN_KPIS)
+        if self.measure not in known:
+            raise ValueError(f"{self.measure!r} is no measure of {CAMPAIGN_KPIS.name}; use one of {list(known)}")
+        if (self.below is None) == (self.above is None):
+            raise ValueError(f"rule {self.name} needs exactly one of below and above")
+        return self
+
+
+def build_decisions(kpis: DataFrame, campaigns: DataFrame, as_of: dt.date, rules: Sequence[Rule]) -> DataFrame:
+    """gold.campaign_decisions: a row per rule and campaign running when the date begins (UTC) whose measure lies beyond the rule's limit.
+
+    A measure that is null (nothing was spent, no spread) fires no rule.
+    """
+    begin = F.lit(as_of).cast("timestamp")
+    running = campaigns.where((F.col("start_at") <= begin) & (begin < F.col("end_at"))).select("campaign_id")
+    # silver.campaigns has one row per campaign: this join only drops rows.
+    measured = measure(kpis, CAMPAIGN_KPIS, "campaign_id").join(running, on="campaign_id", how="inner")
+    fired = [_fired(measured, rule) for rule in rules]
+    if not fired:
+        return empty(kpis.sparkSession, CAMPAIGN_DECISIONS)
+    return conform(reduce(DataFrame.unionByName, fired).withColumn("as_of_date", F.lit(as_of)), CAMPAIGN_DECISIONS)
+
+
+def _fired(measured: DataFrame, rule: Rule) -> DataFrame:
+    value, limit = F.col(rule.measure), rule.below if rule.below is not None else rule.above
+    word = "below" if rule.below is not None else "above"
+    is_beyond = value < F.lit(limit) if word == "below" else value > F.lit(limit)
+    reason = F.format_string(f"{rule.measure} of %.4g is {word} {limit:g}, among %d users", value, "n_users")
+    return measured.where(is_beyond & (F.col("n_users") >= rule.min_users)).select(
+        F.lit(rule.name).alias("rule"),
+        "campaign_id",
+        F.lit(rule.action).alias("action"),
+        F.lit(rule.measure).alias("measure"),
+        value.alias("value"),
+        F.lit(float(limit or 0.0)).alias("limit"),
+        reason.alias("reason"),
+    )

@@ -1,0 +1,81 @@
+"""gold.targeting_plan, gold.targeting_summary and gold.plan_values: whom to send what next, and what that would have brought."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from decimal import Decimal
+
+from pydantic import Field
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from mapping_spark.campaign.off_policy import policy_sums
+from mapping_spark.campaign.targeting import Caps, TargetingPlan, plan
+from mapping_spark.config import Section
+from mapping_spark.tables.contract import Table
+from mapping_spark.tables.frames import conform, rows
+from mapping_spark.tables.uplift import PLAN_VALUES, TARGETING_PLAN, TARGETING_SUMMARY
+
+
+class TargetingConfig(Section):
+    """What a targeting plan may use."""
+
+    budget: Decimal | None = Field(default=None, ge=0)
+    """Of all sends together, in the declared currency; null for none."""
+    value: Decimal = Field(default=Decimal(10), ge=0)
+    """Assumed value of a conversion, in the declared currency."""
+    by_segment: dict[str, int] = Field(default_factory=dict)
+    """Users per segment at most; a segment not named has no cap."""
+    by_channel: dict[str, int] = Field(default_factory=dict)
+    """Users per channel at most; a channel not named has no cap."""
+
+    @property
+    def caps(self) -> Caps:
+        """The limits as the plan reads them."""
+        budget = math.inf if self.budget is None else float(self.budget)
+        return Caps(budget=budget, by_segment=self.by_segment, by_channel=self.by_channel)
+
+
+def offers_of(scores: DataFrame, campaigns: DataFrame, config: TargetingConfig) -> DataFrame:
+    """What could be sent to whom: the scored users of each campaign, at its unit cost, by its channel."""
+    priced = campaigns.select("campaign_id", "channel", F.col("unit_cost").cast("double").alias("cost"))
+    # silver.campaigns has one row per campaign: this join only adds columns.
+    named = scores.select("user_id", "campaign_id", "segment", "uplift").join(priced, on="campaign_id", how="inner")
+    return named.withColumn("value", F.lit(float(config.value)))
+
+
+def plan_rows(made: TargetingPlan, as_of: dt.date) -> DataFrame:
+    """gold.targeting_plan."""
+    return conform(made.chosen.withColumn("as_of_date", F.lit(as_of)), TARGETING_PLAN)
+
+
+def summary_row(made: TargetingPlan, as_of: dt.date, config: TargetingConfig) -> DataFrame:
+    """gold.targeting_summary."""
+    row = {"as_of_date": as_of, "n_users": made.chosen.count(), "gain": made.gain, "cost": made.cost, "bound": made.bound}
+    known = ({} if math.isnan(made.gap) else {"gap": made.gap}) | ({} if config.budget is None else {"budget": float(config.budget)})
+    return rows(made.chosen.sparkSession, TARGETING_SUMMARY, row | known)
+
+
+def plan_values(outcomes: DataFrame, scores: DataFrame, made: TargetingPlan, as_of: dt.date) -> DataFrame:
+    """gold.plan_values: sums of the off-policy estimates, from the campaigns whose users were scored.
+
+    A user for whom another campaign was chosen counts as not sent this one.
+    """
+    is_sent = F.col("variant") != "control"
+    shares = outcomes.groupBy("campaign_id").agg(F.avg(is_sent.cast("double")).alias("propensity"))
+    scored = scores.select("campaign_id").distinct()
+    logged = outcomes.join(scored, on="campaign_id", how="left_semi").join(F.broadcast(shares), on="campaign_id", how="inner")
+    log = logged.withColumns({"is_treated": is_sent.cast("int"), "outcome": F.col("is_converted").cast("double")})
+    sums = policy_sums(log, made.chosen)
+    return conform(sums.withColumn("as_of_date", F.lit(as_of)), PLAN_VALUES)
+
+
+def build_plan(
+    scores: DataFrame, campaigns: DataFrame, outcomes: DataFrame, *, as_of: dt.date, config: TargetingConfig
+) -> dict[Table, DataFrame]:
+    """The tables of a date, from its slice of gold.uplift_scores; a plan of no one where nobody was scored. Runs Spark jobs at once."""
+    of_date = scores.where(F.col("as_of_date") == F.lit(as_of))
+    made = plan(offers_of(of_date, campaigns, config), config.caps)
+    values = plan_values(outcomes, of_date, made, as_of)
+    return {TARGETING_PLAN: plan_rows(made, as_of), TARGETING_SUMMARY: summary_row(made, as_of, config), PLAN_VALUES: values}
