@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +90,14 @@ def test_every_recipe_gives_the_same_rows_on_spark_and_duckdb(store: Store, duck
 
 
 def _plain(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Times without a zone (both are UTC), shares as doubles to nine digits."""
-    numbers = (round(float(value), 9) if isinstance(value, float) or "Decimal" in type(value).__name__ else value for value in row)
-    return tuple(value.replace(tzinfo=None) if isinstance(value, dt.datetime) else value for value in numbers)
+    """Times without a zone (both are UTC), money and shares as doubles to nine digits."""
+    return tuple(_value(value) for value in row)
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, dt.datetime):
+        return value.replace(tzinfo=None)
+    return round(float(value), 9) if isinstance(value, float | Decimal) else value
 
 
 def test_recipes_say_what_they_promise(duck: duckdb.DuckDBPyConnection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -12,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from impala.dbapi import connect
-from impala.hiveserver2 import HiveServer2Cursor
+from impala.dbapi import connect  # type: ignore[import-untyped]
+from impala.hiveserver2 import HiveServer2Cursor  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
 from mapping_spark.config import CONF_VARIABLE
@@ -21,6 +22,7 @@ from mapping_spark.errors import EnvironmentFault
 from mapping_spark.sql import HOST, server_settings
 
 from . import golden, small_gold
+from .conftest import SMALL
 
 PROJECT = Path(__file__).parents[1]
 
@@ -37,7 +39,7 @@ def server(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ite
     folder, port = tmp_path_factory.mktemp("sql"), free_port()
     conf = golden.write(folder)
     small_gold.write(spark, str(folder / "warehouse"))
-    settings = ["--set", "sql.metastore=embedded", "--set", f"sql.port={port}", "--set", "spark={spark.driver.memory: 1g}"]
+    settings = ["--set", "sql.metastore=embedded", "--set", f"sql.port={port}", "--set", f"spark={json.dumps(SMALL)}"]
     command = [sys.executable, "-m", "mapping_spark.cli", "sql", "--env", "golden", *settings]
     environment = os.environ | {CONF_VARIABLE: str(conf)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=PROJECT, env=environment, text=True) as process:
@@ -59,11 +61,9 @@ def cursor(server: tuple[subprocess.Popen[str], int]) -> HiveServer2Cursor:
 def test_measures_and_counts_are_those_of_the_tables(cursor: HiveServer2Cursor) -> None:
     cursor.execute("SELECT campaign_id, roi, redemption_rate FROM gold.campaign_kpis_by_campaign_id_v ORDER BY campaign_id")
     assert cursor.fetchall() == [("c1", (160 / 4 - 20) / 20, 4 / 10), ("c2", (40 / 4 - 20) / 20, 0.0)]
-    counts = {}
-    for table in small_gold.ROWS:
-        cursor.execute(f"SELECT count(*) FROM {table.name}")  # noqa: S608
-        counts[table.name] = cursor.fetchall()[0][0]
-    assert counts == {table.name: len(records) for table, records in small_gold.ROWS.items()}
+    names = [table.name for table in small_gold.ROWS]
+    cursor.execute(" UNION ALL ".join(f"SELECT '{name}', count(*) FROM {name}" for name in names))  # noqa: S608
+    assert dict(cursor.fetchall()) == {table.name: len(records) for table, records in small_gold.ROWS.items()}
 
 
 def test_jdbc_clients_are_given_columns_with_their_comments(cursor: HiveServer2Cursor, server: tuple[subprocess.Popen[str], int]) -> None:
