@@ -33,9 +33,9 @@ def build_anomalies(series: DataFrame, config: AnomalyConfig) -> DataFrame:
     by_weekday = Window.partitionBy("series", F.dayofweek("date")).orderBy("date").rowsBetween(-config.weeks, -1)
     lately = Window.partitionBy("series").orderBy("date").rowsBetween(-7 * config.weeks, -1)  # a series: one row per day
     known = F.count(F.lit(1)).over(by_weekday) >= config.weeks
-    expected = complete(series).withColumn("expected", F.when(known, F.median("value").over(by_weekday)))
+    expected = complete(series).withColumn("expected", F.when(known, F.percentile("value", F.lit(0.5)).over(by_weekday)))
     off = expected.withColumn("off", F.col("value") - F.col("expected"))
-    scaled = off.withColumn("scale", F.median(F.abs("off")).over(lately) * _TO_DEVIATION)
+    scaled = off.withColumn("scale", F.percentile(F.abs("off"), F.lit(0.5)).over(lately) * _TO_DEVIATION)
     judged = scaled.where(F.col("scale") > 0).withColumn("deviation", F.col("off") / F.col("scale"))
     return conform(judged.where(F.abs("deviation") > config.limit), KPI_ANOMALIES)
 

@@ -84,7 +84,8 @@ def sums_by_stratum(users: DataFrame, weeks: Weeks, n_strata: int) -> pd.DataFra
     """
     around = _by_origin(users, weeks)
     quantiles = [n / n_strata for n in range(1, n_strata)]
-    edges = around.where("is_mailed").groupBy("origin").agg(F.percentile_approx("far", quantiles, 10_000).alias("edges"))
+    bounds = F.percentile_approx("far", quantiles, 10_000) if quantiles else F.first(F.array().cast("array<double>"))
+    edges = around.where("is_mailed").groupBy("origin").agg(bounds.alias("edges"))
     stratum = F.size(F.filter("edges", lambda edge: edge < F.col("far")))
     placed = around.join(F.broadcast(edges), on="origin", how="inner").withColumn("stratum", stratum)
     by_week = [F.sum(F.col("window")[n]).alias(f"week_{n}") for n in range(weeks.history + weeks.after)]

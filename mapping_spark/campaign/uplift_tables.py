@@ -91,7 +91,7 @@ def with_bins(scored: DataFrame, n_bins: int) -> DataFrame:
     """`scored` (uplift) with `bin`, from 0 for the highest, of about equal size; equal scores share a bin."""
     quantiles = [n / n_bins for n in range(1, n_bins)]
     edges = scored.agg(F.percentile_approx("uplift", quantiles, 10_000)).collect()[0][0] or []
-    above = F.size(F.filter(F.array(*map(F.lit, edges)), lambda edge: edge > F.col("uplift"))) if edges else F.lit(0)
+    above = F.size(F.filter(F.array(*map(F.lit, edges)), lambda edge: edge >= F.col("uplift"))) if edges else F.lit(0)
     return scored.withColumn("bin", above)
 
 
