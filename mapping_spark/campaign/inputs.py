@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Callable, Sequence
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from mapping_spark.campaign.outcomes import counted_events
 from mapping_spark.errors import ConfigError
+from mapping_spark.tables.contract import Table
+from mapping_spark.tables.silver import CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CAMPAIGNS, CURRENCY_RATES, EVENTS, LATE_EVENTS
 
-RATE_DIGITS = 8
+INPUTS = (EVENTS, LATE_EVENTS, CAMPAIGNS, CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CURRENCY_RATES)
+"""What is read to count events for campaigns."""
 
 
 def with_late(events: DataFrame, late: DataFrame) -> DataFrame:
@@ -43,7 +50,7 @@ def in_currency(events: DataFrame, rates: DataFrame, currency: str | None) -> Da
     # At most one rate of a currency holds on a day, so that the join cannot multiply events.
     rated = events.alias("event").join(F.broadcast(rates.alias("rate")), on=holds, how="left")
     is_own = F.col("event.currency") == F.lit(currency)
-    rate = F.when(is_own, F.lit(1)).otherwise(F.col("rate.rate")).cast(f"decimal(18,{RATE_DIGITS})")
+    rate = F.when(is_own, F.lit(1)).otherwise(F.col("rate.rate")).cast("decimal(18,8)")
     money = {name: (F.col(f"event.{name}") * rate).cast("decimal(18,4)") for name in ("value", "discount")}
     is_moved = F.col("event.value").isNotNull()
     code = F.when(is_moved, F.when(rate.isNotNull(), F.lit(currency)).otherwise(F.col("event.currency")))
@@ -56,3 +63,11 @@ def without_overlap(rates: DataFrame) -> DataFrame:
     """Rates as delivered, each ending at the latest where the next one of its currency begins."""
     following = F.expr("lead(valid_from) OVER (PARTITION BY currency ORDER BY valid_from)")
     return rates.withColumn("valid_to", F.least("valid_to", following))
+
+
+def counted_events_of(read: Callable[[Table], DataFrame], currency: str | None, days: Sequence[dt.date] | None = None) -> DataFrame:
+    """`outcomes.counted_events` over the tables `INPUTS`, each as `read` gives it; of some business days only, where `days` names them."""
+    events = with_late(read(EVENTS), read(LATE_EVENTS))
+    of_days = events if days is None else events.where(F.col("event_date").isin(list(days)))
+    priced = in_currency(of_days, read(CURRENCY_RATES), declared_currency(events, currency))
+    return counted_events(priced, read(CAMPAIGNS), read(CAMPAIGN_AUDIENCE), read(CAMPAIGN_ITEMS))

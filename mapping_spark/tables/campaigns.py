@@ -87,7 +87,9 @@ CAMPAIGN_REACH = Table(
         _SEGMENT,
         Column("action", "string", "What the users did: `impression`, `click`, `conversion` or `purchase`.", is_category=True),
         Column("n_users", "bigint", "Different users, exactly; not to be summed over days or campaigns.", unit="users"),
-        Column("users_sketch", "binary", "HLL sketch of them, 2^12 buckets: merged (hll_union_agg), it estimates any roll-up within 1.6 %."),
+        Column(
+            "users_sketch", "binary", "HLL sketch of them, 2^12 buckets: merged (hll_union_agg), it estimates any roll-up within 1.6 %."
+        ),
     ),
     primary_key=("date", "campaign_id", "variant", "segment", "action"),
     partition_by=("date",),
@@ -109,7 +111,9 @@ CAMPAIGN_FUNNEL = Table(
         Column("n_converted_anyhow", "bigint", "Users who converted, whatever was seen of the steps before.", unit="users"),
     ),
     primary_key=("campaign_id", "variant", "segment"),
-    checks=(Check(name="narrows", condition="n_users >= n_sent AND n_sent >= n_seen AND n_seen >= n_clicked AND n_clicked >= n_converted"),),
+    checks=(
+        Check(name="narrows", condition="n_users >= n_sent AND n_sent >= n_seen AND n_seen >= n_clicked AND n_clicked >= n_converted"),
+    ),
     measures=tuple(
         Measure(name=name, numerator=of, denominator=by, doc=doc, interval="wilson")
         for name, of, by, doc in (
