@@ -8,7 +8,7 @@ export UV_PYTHON := $(BIN)/python
 entry = awk '/^[^ \#]/ { keep = /^$(1)==/ } keep' requirements.lock
 others = awk '/^[^ \#]/ { keep = !/^$(1)==/ } keep' requirements.lock
 
-.PHONY: help setup delta-jars class-archive demo test lint format tune bench bench-feed bench-train bench-deep bench-metrics bench-quality lock clean
+.PHONY: help setup delta-jars class-archive demo test lint format tune bench bench-feed bench-train bench-deep bench-metrics bench-quality bench-kpis lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ bench-metrics: setup ## Compare the metrics of a million users' lists with RePla
 
 bench-quality: setup ## Measure the models on public data beside published figures (../shared/data or MAPPING_SPARK_DATA)
 	PYTHONPATH=. $(BIN)/python benchmarks/quality.py
+
+bench-kpis: setup ## Compare campaign KPIs of 10 million events with DuckDB, and after 1 % new data (../shared/data or MAPPING_SPARK_DATA)
+	PYTHONPATH=. $(BIN)/python benchmarks/kpis.py
 
 lock: ## Resolve pyproject.toml into requirements.lock (names, versions, hashes)
 	$(UV) pip compile pyproject.toml --extra dev --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock

@@ -13,8 +13,8 @@ READS = (*INPUTS, USERS)
 
 def hourly_kpis(run: Run) -> None:
     """Count the events of touched days (of all, the first time) and replace these days."""
-    before, config = run.last_inputs(), run.settings.campaigns
-    days = None if before is None else touched_days(run.store, before, run.versions, READS)
+    config = run.settings.campaigns
+    days = touched_days(run.store, run.last_inputs(), run.versions, READS)
     counted, rates = counted_events_of(run.read, config.currency, days), str(run.versions[CURRENCY_RATES.name])
     frame = build_hourly_kpis(counted, run.read(USERS), run.read(RECOMMENDATIONS), config, rates_version=rates)
     run.store.replace_days(CAMPAIGN_HOURLY_KPIS, frame, days)

@@ -18,13 +18,15 @@ OF_USERS: Mapping[Table, tuple[str, ...]] = {CAMPAIGN_AUDIENCE: ("campaign_id", 
 """Tables of which only some rows matter anew: the columns that are read, the user among them."""
 
 
-def touched_days(store: Store, before: Versions, now: Versions, tables: Sequence[Table]) -> list[dt.date] | None:
-    """Days whose sums may differ between two sets of versions of `tables`; None where it may be any day.
+def touched_days(store: Store, before: Versions | None, now: Versions, tables: Sequence[Table]) -> list[dt.date] | None:
+    """Days whose sums may differ between two sets of versions of `tables`; None where it may be any day, as without a `before`.
 
     Of silver.events the days whose files differ, of silver.late_events all its days, of the audience and the users every day
     on which a user whose row changed did something. Any other table that holds other rows touches every day.
     """
     days: set[dt.date] = set()
+    if before is None:
+        return None
     for table in tables:
         old, new = before.get(table.name), now[table.name]
         if old == new:
