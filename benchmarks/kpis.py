@@ -14,13 +14,14 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import duckdb
 from ad_conversion import roll_ups
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from mapping_spark.campaign.hourly import segmented, summed
@@ -45,6 +46,7 @@ DAILY = Table(
     primary_key=GROUP,
     partition_by=("date",),
 )
+TABLES_READ = (*INPUTS, USERS)
 LIMITS = {"ours / DuckDB": 4.0, "full / incremental": 10.0}
 
 
@@ -53,7 +55,7 @@ def drawn(spark: SparkSession, first: int, n: int, day: str) -> DataFrame:
     draw = F.xxhash64(F.lit(7), "id")
     pair = F.pmod(draw, F.lit(CAMPAIGNS_N * PAIRS_PER_CAMPAIGN))
     kind = F.pmod(F.xxhash64(F.lit(8), "id"), F.lit(100))
-    at = F.expr(f"timestamp_seconds(unix_seconds(timestamp(date_add(DATE'{FIRST}', {day}))) + pmod(xxhash64(9, id), 86400))")
+    at = F.expr(f"timestamp_seconds(unix_seconds(timestamp(date_add(DATE'{FIRST}', CAST({day} AS INT)))) + pmod(xxhash64(9, id), 86400))")
     columns = {c.name: F.lit(None).cast(c.type) for c in EVENTS.columns} | {
         "event_id": F.concat(F.lit("e"), "id"),
         "user_id": member(pair),
@@ -69,12 +71,12 @@ def drawn(spark: SparkSession, first: int, n: int, day: str) -> DataFrame:
     return spark.range(first, first + n).select(*(column.alias(name) for name, column in columns.items()))
 
 
-def member(pair: Any) -> Any:
+def member(pair: Column) -> Column:
     """The user of a place in an audience; each stands once in a campaign's."""
     return F.concat(F.lit("u"), F.pmod(pair * F.lit(7_919), F.lit(USERS_N)))
 
 
-def campaign(pair: Any) -> Any:
+def campaign(pair: Column) -> Column:
     """The campaign of a place in an audience."""
     return F.concat(F.lit("c"), F.pmod(pair, F.lit(CAMPAIGNS_N)))
 
@@ -111,7 +113,7 @@ def reference(spark: SparkSession) -> dict[Table, DataFrame]:
 
 def lay_out(store: Store, n_events: int) -> None:
     """Fill the tables that are read."""
-    for table in (*INPUTS, USERS, DAILY):
+    for table in (*TABLES_READ, DAILY):
         store.create(table)
     for table, frame in reference(store.spark).items():
         store.replace_slice(table, frame, {})
@@ -123,6 +125,18 @@ def daily(store: Store, days: list[dt.date] | None) -> DataFrame:
     """What is timed of ours: the sums of some days, or of all."""
     counted = counted_events_of(store.read, "EUR", days)
     return summed(segmented(counted, store.read(USERS)), GROUP)
+
+
+def in_spark(store: Store, path: str) -> None:
+    """All days by Spark, as Parquet."""
+    daily(store, None).write.parquet(path)
+
+
+def renew(store: Store, before: dict[str, int | None]) -> None:
+    """Find the days that differ from the versions before, and replace them."""
+    now = {table.name: store.version(table) for table in TABLES_READ}
+    days = touched_days(store, before, now, TABLES_READ)
+    store.replace_days(DAILY, daily(store, days), days)
 
 
 def in_duckdb(store: Store, output: Path, threads: int) -> None:
@@ -166,26 +180,19 @@ def run(store: Store, folder: Path, n_events: int, repeats: int, cores: int) -> 
     seconds: dict[str, list[float]] = {"ours": [], "duckdb": [], "full": [], "incremental": []}
     for number in range(repeats):
         ours, theirs = str(folder / f"ours{number}"), folder / f"duckdb{number}.parquet"
-        seconds["ours"].append(timed(lambda path=ours: daily(store, None).write.parquet(path)))  # type: ignore[misc]
-        seconds["duckdb"].append(timed(lambda path=theirs: in_duckdb(store, path, cores)))  # type: ignore[misc]
+        seconds["ours"].append(timed(partial(in_spark, store, ours)))
+        seconds["duckdb"].append(timed(partial(in_duckdb, store, theirs, cores)))
         print({name: round(of[-1], 2) for name, of in seconds.items() if of}, flush=True)
         found = [checksum(store.spark.read.parquet(path)) for path in (ours, str(theirs))]
         if found[0] != found[1]:
             raise SystemExit(f"the results differ: {found}")
-    tables = (*INPUTS, USERS)
     for number in range(repeats):
         seconds["full"].append(timed(lambda: store.replace_days(DAILY, daily(store, None), None)))
-        before = {table.name: store.version(table) for table in tables}
+        before = {table.name: store.version(table) for table in TABLES_READ}
         first = n_events + number * n_events // 100
         fresh = drawn(store.spark, first, n_events // 100, f"{DAYS + number} - if(id % 50 = 0, 1, 0)").coalesce(1)
         store.append_once(EVENTS, fresh, writer="generated", sequence=number + 1)
-
-        def renew(before: dict[str, int | None] = before) -> None:
-            now = {table.name: store.version(table) for table in tables}
-            days = touched_days(store, before, now, tables)
-            store.replace_days(DAILY, daily(store, days), days)
-
-        seconds["incremental"].append(timed(renew))
+        seconds["incremental"].append(timed(partial(renew, store, before)))
         print({name: round(of[-1], 2) for name, of in seconds.items()}, flush=True)
         if checksum(store.read(DAILY)) != checksum(daily(store, None)):
             raise SystemExit("after the new data the incremental table differs from a full one")

@@ -198,10 +198,11 @@ class Store:
             output.saveAsTable(self.location(table))
 
     def replace_days(self, table: Table, frame: DataFrame, days: Sequence[dt.date] | None) -> None:
-        """Replace the rows of `days` in the table's first partition column, in one commit; None replaces all rows."""
+        """Replace the rows of `days` in the table's first partition column, in one commit; None replaces all rows, no days none."""
+        if days is not None and not days:
+            return
         named = ", ".join(literal(day) for day in days or ())
-        condition = f"`{table.partition_by[0]}` IN ({named})" if named else "false"
-        self._overwrite(table, frame, "true" if days is None else condition)
+        self._overwrite(table, frame, f"`{table.partition_by[0]}` IN ({named})" if days else "true")
 
     def _handle(self, table: Table) -> DeltaTable:
         if self.catalog is None:
