@@ -102,6 +102,9 @@ graph: setup ## Write what schedulers read (deploy/) from the declared jobs
 bench-uplift: setup ## Compare the uplift learners with scikit-learn's and scikit-uplift's (its Python in MAPPING_SPARK_SKLIFT_PYTHON)
 	PYTHONPATH=. $(BIN)/python benchmarks/uplift.py
 
+bench-kpis: setup ## Compare campaign KPIs of 10 million events with DuckDB, and after 1 % new data (../shared/data or MAPPING_SPARK_DATA)
+	PYTHONPATH=. $(BIN)/python benchmarks/kpis.py
+
 lock: ## Resolve pyproject.toml into requirements.lock (names, versions, hashes)
 	$(UV) pip compile pyproject.toml --extra dev --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -o requirements.lock
 

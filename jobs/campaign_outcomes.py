@@ -2,24 +2,25 @@
 
 from pyspark.sql import DataFrame
 
-from mapping_spark.campaign.outcomes import build_outcomes, counted_events
+from mapping_spark.campaign.inputs import INPUTS, counted_events_of
+from mapping_spark.campaign.outcomes import build_outcomes
 from mapping_spark.job import Job, Replaces, Run
 from mapping_spark.tables.gold import CAMPAIGN_OUTCOMES
-from mapping_spark.tables.silver import CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CAMPAIGNS, EVENTS, USERS
+from mapping_spark.tables.silver import CAMPAIGN_AUDIENCE, CURRENCY_RATES, USERS
 
 
 def outcomes(run: Run) -> DataFrame:
     """Sum what counts for each campaign by user."""
-    audience = run.read(CAMPAIGN_AUDIENCE)
-    counted = counted_events(run.read(EVENTS), run.read(CAMPAIGNS), audience, run.read(CAMPAIGN_ITEMS))
-    return build_outcomes(counted, audience, run.read(USERS))
+    counted, rates = counted_events_of(run.read, run.settings.campaigns.currency), str(run.versions[CURRENCY_RATES.name])
+    return build_outcomes(counted, run.read(CAMPAIGN_AUDIENCE), run.read(USERS), rates_version=rates)
 
 
 JOB = Job(
     name="campaign_outcomes",
-    reads=(EVENTS, CAMPAIGNS, CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, USERS),
+    reads=(*INPUTS, USERS),
     writes=(CAMPAIGN_OUTCOMES,),
     work=Replaces(CAMPAIGN_OUTCOMES, outcomes),
+    config=("campaigns",),
 )
 
 if __name__ == "__main__":

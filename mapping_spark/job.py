@@ -53,6 +53,12 @@ class Run:
         version = self.versions[table.name]
         return self.store.read_or_empty(table, version) if table in self.job.rules else self.store.read(table, version)
 
+    def last_inputs(self) -> dict[str, int | None] | None:
+        """Versions of the inputs of the latest success of this job with these settings and this code; None where there is none, or
+        where its first table has been written since."""
+        last = runs.latest_inputs(self.store, self.job.name, self.settings.hash(self.job.config))
+        return None if last is None or last[1] != self.store.version(self.job.writes[0]) else last[0]
+
     def count(self, table: Table) -> int:
         """Rows of a declared input at its pinned version, from Delta's file statistics."""
         return self.store.count(table, self.versions[table.name])

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from mapping_spark.campaign.outcomes import SUMS
 from mapping_spark.config import Section
 from mapping_spark.tables.frames import conform
-from mapping_spark.tables.gold import CAMPAIGN_DAILY_KPIS, CAMPAIGN_KPIS
+from mapping_spark.tables.gold import CAMPAIGN_DAILY_KPIS, CAMPAIGN_KPIS, USER_PRODUCTS
 
 
 class CampaignConfig(Section):
@@ -22,6 +22,11 @@ class CampaignConfig(Section):
     last digit between tables while money times margin fits four decimals."""
     default_variant: str = Field(default="mailed", min_length=1)
     """Variant of a send that names none."""
+    currency: str | None = Field(default=None, pattern="^[A-Z]{3}$")
+    """ISO 4217 code of the money of the campaign tables, into which silver.currency_rates convert every other; null where all
+    events are in one currency: a second one is then an error."""
+    min_published_users: int = Field(default=10, ge=2)
+    """Users below which a group is withheld from published tables."""
 
 
 def build_kpis(outcomes: DataFrame, config: CampaignConfig) -> DataFrame:
@@ -31,28 +36,29 @@ def build_kpis(outcomes: DataFrame, config: CampaignConfig) -> DataFrame:
     exact decimals and cast at the end, so that they do not depend on the order of rows.
     """
     margin = gross_margin("revenue", config)
-    per_user = outcomes.withColumn("gross_margin", margin)
+    per_user = outcomes.fillna(0, list(SUMS)).withColumn("gross_margin", margin)
     per_user = per_user.withColumns({"net_gain": _money("gross_margin - discount - cost"), "spend": _money("cost + discount")})
+    squared = ("n_conversions", "revenue", "net_gain", "spend", "n_impressions", "n_clicks", "cost")
+    products = (*((name, name, f"{name}_sq") for name in squared), *((one, other, f"{one}_{other}") for one, other in USER_PRODUCTS))
     sums = per_user.groupBy("campaign_id", "variant", "segment").agg(
         F.count(F.lit(1)).alias("n_users"),
         *(F.sum(name).alias(name) for name in (*SUMS, "gross_margin")),
         F.count_if("is_converted").alias("n_converted_users"),
-        _sum_of_products("n_conversions", "n_conversions").alias("n_conversions_sq"),
-        _sum_of_products("revenue", "revenue").alias("revenue_sq"),
-        _sum_of_products("net_gain", "net_gain").alias("net_gain_sq"),
-        _sum_of_products("spend", "spend").alias("spend_sq"),
         _sum_of_products("net_gain", "spend").alias("net_gain_spend"),
+        *(_sum_of_products(one, other).alias(name) for one, other, name in products),
+        F.max("rates_version").alias("rates_version"),
     )
     return conform(sums, CAMPAIGN_KPIS)
 
 
-def build_daily_kpis(counted: DataFrame, config: CampaignConfig) -> DataFrame:
+def build_daily_kpis(counted: DataFrame, config: CampaignConfig, *, rates_version: str | None = None) -> DataFrame:
     """gold.campaign_daily_kpis: `outcomes.counted_events` summed by (campaign, variant, business day).
 
     A day without an event has no row. Over days the sums equal gold.campaign_kpis by campaign and variant.
     """
     daily = counted.groupBy("campaign_id", "variant", F.col("event_date").alias("date")).agg(*(F.sum(name).alias(name) for name in SUMS))
-    return conform(daily.withColumn("gross_margin", gross_margin("revenue", config)), CAMPAIGN_DAILY_KPIS)
+    facts = {"gross_margin": gross_margin("revenue", config), "rates_version": F.lit(rates_version)}
+    return conform(daily.withColumns(facts), CAMPAIGN_DAILY_KPIS)
 
 
 def gross_margin(revenue: str, config: CampaignConfig) -> Column:

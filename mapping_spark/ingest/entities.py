@@ -1,4 +1,4 @@
-"""Reference tables from declared files: items, users, campaigns and campaign items.
+"""Reference tables from declared files: items, users, campaigns, campaign items and currency rates.
 
 An event stream can lose a bad record to the quarantine and go on; a reference table with a bad row would bend every
 number that joins it. So a broken one stops the job before the write, and the previous version stays.
@@ -32,6 +32,7 @@ ENTITY_TABLES: dict[str, Table] = {
     "users": silver.USERS,
     "campaigns": silver.CAMPAIGNS,
     "campaign_items": silver.CAMPAIGN_ITEMS,
+    "currency_rates": silver.CURRENCY_RATES,
 }
 """The table that each kind of entity source fills."""
 
@@ -43,7 +44,7 @@ class EntitySource(Section):
 
     name: str
     """Name of the source, as messages show it."""
-    kind: Literal["items", "users", "campaigns", "campaign_items"]
+    kind: Literal["items", "users", "campaigns", "campaign_items", "currency_rates"]
     """What it describes, and so which table it fills."""
     format: Literal["parquet", "csv", "json"]
     """Parquet, CSV with a header line, or JSON lines."""
@@ -139,7 +140,7 @@ def _typed(spark: SparkSession, source: EntitySource) -> DataFrame:
     except AnalysisException:
         raise _wrong_expression(source, raw.drop(REASONS), types) from None
     times = {c.name: F.to_utc_timestamp(c.name, source.zone) for c in source.table.columns if c.type == "timestamp"}
-    keys = {name: canonical_id(F.col(name)) for name in source.table.primary_key}
+    keys = {name: canonical_id(F.col(name)) for name in source.table.primary_key if types[name] == "string"}
     odd = F.when(F.concat_ws("", *keys.values()).rlike(CONTROL_CHARACTERS), F.array(F.lit("control_characters")))
     return typed.withColumns(times | keys | {REASONS: F.array_union(REASONS, F.coalesce(odd, F.array().cast("array<string>")))})
 

@@ -1,11 +1,11 @@
 """Every table, declared once. This package loads no pyspark; `frames`, `store` and `quality` do."""
 
-from mapping_spark.tables import attribution, bronze, effects, experiments, forecasts, gold, ops, silver, uplift
+from mapping_spark.tables import attribution, bronze, campaigns, effects, experiments, forecasts, gold, ops, silver, uplift
 from mapping_spark.tables.contract import Table
 
 TABLES: dict[str, Table] = {
     value.name: value
-    for module in (bronze, silver, gold, experiments, attribution, uplift, effects, forecasts, ops)
+    for module in (bronze, silver, gold, campaigns, experiments, attribution, uplift, effects, forecasts, ops)
     for value in vars(module).values()
     if isinstance(value, Table)
 }

@@ -16,7 +16,21 @@ from mapping_spark.errors import ConfigError
 from mapping_spark.tables.limits import Limit
 
 LAYERS = ("bronze", "silver", "gold", "ops")
-TYPES = ("string", "boolean", "int", "bigint", "float", "double", "date", "timestamp", "decimal(18,4)", "array<float>", "array<double>")
+TYPES = (
+    "string",
+    "boolean",
+    "int",
+    "bigint",
+    "float",
+    "double",
+    "date",
+    "timestamp",
+    "decimal(18,4)",
+    "decimal(18,8)",
+    "binary",
+    "array<float>",
+    "array<double>",
+)
 IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 
 _ID_ENDINGS = ("_id", "_idx")

@@ -29,6 +29,8 @@ _SPARK_TYPES: dict[str, T.DataType] = {
     "date": T.DateType(),
     "timestamp": T.TimestampType(),
     "decimal(18,4)": T.DecimalType(18, 4),
+    "decimal(18,8)": T.DecimalType(18, 8),
+    "binary": T.BinaryType(),
 }
 _WIDENS_TO: dict[str, tuple[str, ...]] = {
     "tinyint": ("smallint", "int", "bigint", "float", "double"),
@@ -48,6 +50,8 @@ _PLACEHOLDERS: dict[str, Any] = {
     "date": dt.date(2000, 1, 1),
     "timestamp": dt.datetime(2000, 1, 1, tzinfo=dt.UTC),
     "decimal(18,4)": Decimal(0),
+    "decimal(18,8)": Decimal(0),
+    "binary": b"",
     "array<float>": [0.0],
     "array<double>": [0.0],
 }

@@ -1,5 +1,7 @@
 """Gold: what people read. Flat; ratios are measures, never columns."""
 
+from dataclasses import replace
+
 from mapping_spark.tables.contract import Check, Column, Measure, Table
 from mapping_spark.tables.limits import Limit
 
@@ -219,19 +221,55 @@ PROMOTIONS = Table(
 
 _CAMPAIGN = Column("campaign_id", "string", "Campaign key.")
 _VARIANT = Column("variant", "string", "What the users were given.")
-_COUNTS = (
+
+
+def added(name: str, kind: str, doc: str, unit: str) -> Column:
+    """A number that tables of earlier versions lack; null only in rows that were written before it was declared."""
+    return Column(name, kind, f"{doc} Null in rows of earlier versions.", unit=unit, nullable=True)
+
+
+CAMPAIGN_COUNTS = (
     Column("n_sends", "bigint", "Messages sent.", unit="messages"),
-    Column("n_impressions", "bigint", "Impressions.", unit="events"),
+    Column("n_impressions", "bigint", "Impressions, opened messages among them.", unit="events"),
+    added("n_opens", "bigint", "Messages opened.", "events"),
     Column("n_clicks", "bigint", "Clicks.", unit="events"),
-    Column("n_conversions", "bigint", "Coupons of the campaign redeemed by its audience while it ran.", unit="events"),
+    Column(
+        "n_conversions",
+        "bigint",
+        "Coupons of the campaign redeemed by its audience while it ran, and purchases that name it where it lists no items.",
+        unit="events",
+    ),
+    added("n_unsubscribes", "bigint", "Users who unsubscribed on its account.", "events"),
+    added("n_purchases", "bigint", "Purchases behind the revenue; one may count for several campaigns.", "events"),
+    added("n_exclusive_purchases", "bigint", "Those that count for this campaign alone: over campaigns each counts once.", "events"),
+    added("n_refunds", "bigint", "Refunds behind the refunded money.", "events"),
+    added("n_unpriced", "bigint", "Purchases and refunds left out of all money, for want of a rate of their currency.", "events"),
 )
-_MONEY = (
-    Column("revenue", "decimal(18,4)", "Sales of the campaign's items to its audience while it ran.", unit="currency"),
+CAMPAIGN_MONEY = (
+    Column(
+        "revenue",
+        "decimal(18,4)",
+        "Sales of the campaign's items to its audience while it ran; a sale may be revenue of several campaigns.",
+        unit="currency",
+    ),
+    added(
+        "exclusive_revenue",
+        "decimal(18,4)",
+        "Revenue, each sale given to one campaign (of those it counts for, the one that began last): over campaigns it is what was sold.",
+        "currency",
+    ),
+    added("refunds", "decimal(18,4)", "Money given back for the campaign's items while it ran; not subtracted from revenue.", "currency"),
     Column("discount", "decimal(18,4)", "Coupon discount in those sales.", unit="currency"),
     Column("cost", "decimal(18,4)", "Sends times the campaign's unit cost.", unit="currency"),
 )
-_GROSS_MARGIN = Column("gross_margin", "decimal(18,4)", "Assumed margin share times revenue.", unit="currency")
-_SUM_CHECKS = (
+RATES_VERSION = Column(
+    "rates_version",
+    "string",
+    "Delta version of silver.currency_rates that money was converted with; null where none was read.",
+    nullable=True,
+)
+GROSS_MARGIN = Column("gross_margin", "decimal(18,4)", "Assumed margin share times revenue.", unit="currency")
+SUM_CHECKS = (
     Check(name="counts_not_negative", condition="n_sends >= 0 AND n_conversions >= 0 AND n_impressions >= 0 AND n_clicks >= 0"),
     Check(name="money_not_negative", condition="revenue >= 0 AND discount >= 0 AND cost >= 0"),
 )
@@ -244,14 +282,17 @@ CAMPAIGN_OUTCOMES = Table(
         Column("user_id", "string", "User key."),
         _VARIANT,
         Column("segment", "string", "The user's segment; `unknown` where none is declared."),
-        *_COUNTS,
+        *CAMPAIGN_COUNTS,
         Column("is_converted", "boolean", "Whether the user converted at least once."),
-        *_MONEY,
+        *CAMPAIGN_MONEY,
         Column("first_conversion_at", "timestamp", "First conversion; null where none.", unit="UTC", nullable=True),
+        Column("first_impression_at", "timestamp", "First impression or open; null where none.", unit="UTC", nullable=True),
+        Column("first_click_at", "timestamp", "First click; null where none.", unit="UTC", nullable=True),
+        RATES_VERSION,
     ),
     primary_key=("campaign_id", "user_id"),
     checks=(
-        *_SUM_CHECKS,
+        *SUM_CHECKS,
         Check(
             name="converted_has_time", condition="is_converted = (n_conversions > 0) AND is_converted = (first_conversion_at IS NOT NULL)"
         ),
@@ -259,10 +300,49 @@ CAMPAIGN_OUTCOMES = Table(
 )
 
 _ROAS = Measure(
-    name="roas", numerator="revenue", denominator="cost + discount", doc="Revenue per unit of money spent on sends and discounts."
+    name="roas",
+    numerator="revenue",
+    denominator="cost + discount",
+    doc="Revenue per unit of money spent on sends and discounts; over campaigns a sale of two of them counts twice.",
 )
-_MEASURES = (
+_RATIOS = {
+    "ctr": ("n_clicks", "n_impressions", "Clicks per impression."),
+    "cvr": ("n_conversions", "n_clicks", "Conversions per click."),
+    "cpc": ("cost", "n_clicks", "Cost per click."),
+    "cpm": ("1000 * cost", "n_impressions", "Cost per thousand impressions."),
+    "cpa": ("cost", "n_conversions", "Cost per conversion."),
+}
+CAMPAIGN_RATIOS = (
     _ROAS,
+    Measure(
+        name="exclusive_roas",
+        numerator="exclusive_revenue",
+        denominator="cost + discount",
+        doc="The same, each sale counted for one campaign only.",
+    ),
+    *(Measure(name=name, numerator=of, denominator=by, doc=doc) for name, (of, by, doc) in _RATIOS.items()),
+    Measure(name="open_rate", numerator="n_opens", denominator="n_sends", doc="Messages opened per message sent."),
+    Measure(name="unsubscribe_rate", numerator="n_unsubscribes", denominator="n_sends", doc="Unsubscribes per message sent."),
+    Measure(name="refund_rate", numerator="refunds", denominator="revenue", doc="Money given back per unit of revenue; may exceed 1."),
+)
+"""Measures over events; those of gold.campaign_kpis have intervals as well, over users."""
+
+
+def _over_users(name: str, squares: str, denominator_squares: str, products: str) -> Measure:
+    """A ratio of `CAMPAIGN_RATIOS` with its interval over independent users."""
+    (plain,) = (measure for measure in CAMPAIGN_RATIOS if measure.name == name)
+    sums = {"squares": squares, "denominator_squares": denominator_squares, "products": products}
+    return replace(plain, interval="normal", **sums)
+
+
+_MEASURES = (
+    _over_users("roas", "revenue_sq", "spend_sq", "revenue_spend"),
+    _over_users("ctr", "n_clicks_sq", "n_impressions_sq", "n_clicks_n_impressions"),
+    _over_users("cvr", "n_conversions_sq", "n_clicks_sq", "n_conversions_n_clicks"),
+    _over_users("cpc", "cost_sq", "n_clicks_sq", "cost_n_clicks"),
+    _over_users("cpm", "1000000 * cost_sq", "n_impressions_sq", "1000 * cost_n_impressions"),
+    _over_users("cpa", "cost_sq", "n_conversions_sq", "cost_n_conversions"),
+    *(m for m in CAMPAIGN_RATIOS if m.name not in ("roas", *_RATIOS)),
     Measure(
         name="roi",
         numerator="gross_margin - discount - cost",
@@ -298,6 +378,17 @@ _MEASURES = (
     ),
 )
 
+_SQUARED = (("n_impressions", "events squared"), ("n_clicks", "events squared"), ("cost", "currency squared"))
+USER_PRODUCTS = (
+    ("n_clicks", "n_impressions"),
+    ("n_conversions", "n_clicks"),
+    ("cost", "n_clicks"),
+    ("cost", "n_impressions"),
+    ("cost", "n_conversions"),
+    ("revenue", "spend"),
+)
+"""Pairs whose products over users the intervals of ratios need; `spend` is cost + discount."""
+
 CAMPAIGN_KPIS = Table(
     name="gold.campaign_kpis",
     grain="one row per (campaign, variant, segment); every number adds up",
@@ -306,18 +397,21 @@ CAMPAIGN_KPIS = Table(
         _VARIANT,
         Column("segment", "string", "Segment of the users; `unknown` where none is declared."),
         Column("n_users", "bigint", "Users in the audience.", unit="users"),
-        *_COUNTS,
+        *CAMPAIGN_COUNTS,
         Column("n_conversions_sq", "double", "Sum over users of conversions squared."),
         Column("n_converted_users", "bigint", "Users who converted.", unit="users"),
-        *_MONEY,
-        _GROSS_MARGIN,
+        *CAMPAIGN_MONEY,
+        GROSS_MARGIN,
         Column("revenue_sq", "double", "Sum over users of revenue squared.", unit="currency squared"),
         Column("net_gain_sq", "double", "Sum over users of (gross margin - discount - cost) squared.", unit="currency squared"),
         Column("spend_sq", "double", "Sum over users of (cost + discount) squared.", unit="currency squared"),
         Column("net_gain_spend", "double", "Sum over users of net gain times spend.", unit="currency squared"),
+        *(added(f"{name}_sq", "double", f"Sum over users of {name} squared.", unit) for name, unit in _SQUARED),
+        *(added(f"{one}_{other}", "double", f"Sum over users of {one} times {other}.", "product") for one, other in USER_PRODUCTS),
+        RATES_VERSION,
     ),
     primary_key=("campaign_id", "variant", "segment"),
-    checks=(*_SUM_CHECKS, Check(name="converted_within_audience", condition="n_converted_users <= n_users")),
+    checks=(*SUM_CHECKS, Check(name="converted_within_audience", condition="n_converted_users <= n_users")),
     measures=_MEASURES,
     rollups=(("campaign_id",), ("campaign_id", "variant"), ("segment", "variant")),
 )
@@ -325,10 +419,18 @@ CAMPAIGN_KPIS = Table(
 CAMPAIGN_DAILY_KPIS = Table(
     name="gold.campaign_daily_kpis",
     grain="one row per (campaign, variant, business day with an event)",
-    columns=(_CAMPAIGN, _VARIANT, Column("date", "date", "Business day.", unit="business time zone"), *_COUNTS, *_MONEY, _GROSS_MARGIN),
+    columns=(
+        _CAMPAIGN,
+        _VARIANT,
+        Column("date", "date", "Business day.", unit="business time zone"),
+        *CAMPAIGN_COUNTS,
+        *CAMPAIGN_MONEY,
+        GROSS_MARGIN,
+        RATES_VERSION,
+    ),
     primary_key=("campaign_id", "variant", "date"),
     layout=("trunc(date, 'MONTH')", "campaign_id", "date"),  # a month's campaigns side by side: a date and a campaign both are in few files
-    checks=_SUM_CHECKS,
-    measures=(_ROAS,),
+    checks=SUM_CHECKS,
+    measures=CAMPAIGN_RATIOS,
     rollups=(("campaign_id",), ("date",)),
 )

@@ -54,6 +54,20 @@ def latest_keys(store: Store, as_of: dt.date) -> dict[str, str]:
     return {row["job"]: row["run_key"] for row in found}
 
 
+def latest_inputs(store: Store, job: str, config_hash: str) -> tuple[dict[str, int | None], int | None] | None:
+    """Versions of the tables that the latest success of the job read, with these settings and this code, and the version it wrote.
+
+    None where there is none: nothing that the job wrote then can be built upon.
+    """
+    if not store.exists(JOB_RUNS):
+        return None
+    is_success = (F.col("job") == job) & (F.col("status") == "succeeded")
+    row = store.read(JOB_RUNS).where(is_success).orderBy(F.desc("ended_at"), "run_id").head()
+    if row is None or (row["config_hash"], row["code_version"]) != (config_hash, code_version()):
+        return None
+    return json.loads(row["input_versions"]), row["output_version"]
+
+
 def record(store: Store, **values: Any) -> None:
     """Append one run to the ledger."""
     store.create(JOB_RUNS)

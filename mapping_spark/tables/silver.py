@@ -214,7 +214,7 @@ CAMPAIGNS = Table(
         Column("campaign_type", "string", "Kind of campaign as the source names it."),
         Column("channel", "string", "How it reaches people."),
         Column("start_at", "timestamp", "Start, inclusive.", unit="UTC"),
-        Column("end_at", "timestamp", "End, exclusive.", unit="UTC"),
+        Column("end_at", "timestamp", "End, exclusive; null where none is set: it runs on.", unit="UTC", nullable=True),
         Column(
             "unit_cost",
             "decimal(18,4)",
@@ -249,6 +249,25 @@ CAMPAIGN_ITEMS = Table(
     columns=(Column("campaign_id", "string", "Campaign key."), Column("item_id", "string", "An item the campaign promotes.")),
     primary_key=("campaign_id", "item_id"),
     checks=(Check(name="item_not_blank", condition="length(item_id) > 0"),),
+)
+
+CURRENCY_RATES = Table(
+    name="silver.currency_rates",
+    grain="one row per (currency, first day of its rate); no two rates of a currency hold on one day",
+    columns=(
+        Column("currency", "string", "ISO 4217 code."),
+        Column("valid_from", "date", "First day of the rate.", unit="business time zone"),
+        Column(
+            "valid_to",
+            "date",
+            "Day from which it no longer holds; null where it holds until further notice.",
+            unit="business time zone",
+            nullable=True,
+        ),
+        Column("rate", "decimal(18,8)", "What one unit is worth.", unit="declared currency"),
+    ),
+    primary_key=("currency", "valid_from"),
+    checks=(Check(name="rate_positive", condition="rate > 0"), Check(name="ends_after_start", condition="valid_from < valid_to")),
 )
 
 BLOCKED_ITEMS = Table(

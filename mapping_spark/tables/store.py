@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import unquote
 
 from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException
@@ -187,6 +188,12 @@ class Store:
         row = self._handle(table).history().agg(F.max("version"), F.sum(F.when(is_new, metric.cast("bigint")))).head()
         return (row[0], int(row[1] or 0)) if row else (None, 0)
 
+    def changed_partitions(self, table: Table, old: int, new: int) -> set[str]:
+        """Values (as text) of the table's first partition column whose files differ between two versions."""
+        files = [set(self.read(table, version).inputFiles()) for version in (old, new)]
+        found = re.compile(rf"/{table.partition_by[0]}=([^/]*)/")
+        return {unquote(value) for path in files[0] ^ files[1] for value in found.findall(path)}
+
     def append_once(self, table: Table, frame: DataFrame, *, writer: str, sequence: int) -> None:
         """Append `frame` unless `writer` has already appended this or a later `sequence`."""
         options = {"txnAppId": f"{writer}:{table.name}", "txnVersion": str(sequence)}
@@ -212,6 +219,9 @@ class Store:
         if unknown:
             raise ContractError(table.name, f"the slice columns {unknown}", f"columns among {list(table.column_names)}", "Mend the slice.")
         condition = " AND ".join(f"`{name}` = {literal(value)}" for name, value in slice_.items()) or "true"
+        self._overwrite(table, frame, condition)
+
+    def _overwrite(self, table: Table, frame: DataFrame, condition: str) -> None:
         output = laid_out(conform(frame, table), table).write.format("delta").mode("overwrite").option("replaceWhere", condition)
         if table.layout:
             output = output.option("maxRecordsPerFile", _ROWS_PER_FILE)
@@ -220,6 +230,13 @@ class Store:
     def _commit(self, table: Table, output: DataFrameWriter) -> None:
         place = self.location(table)
         retried(lambda: output.save(place) if self.catalog is None else output.saveAsTable(place), table.name)
+
+    def replace_days(self, table: Table, frame: DataFrame, days: Sequence[dt.date] | None) -> None:
+        """Replace the rows of `days` in the table's first partition column, in one commit; None replaces all rows, no days none."""
+        if days is not None and not days:
+            return
+        named = ", ".join(literal(day) for day in days or ())
+        self._overwrite(table, frame, f"`{table.partition_by[0]}` IN ({named})" if days else "true")
 
     def _handle(self, table: Table) -> DeltaTable:
         if self.catalog is None:

@@ -1,0 +1,73 @@
+"""silver.events as campaigns count them: late ones on the day they happened, all money in one currency."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from mapping_spark.campaign.outcomes import counted_events
+from mapping_spark.errors import ConfigError
+from mapping_spark.tables.contract import Table
+from mapping_spark.tables.silver import CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CAMPAIGNS, CURRENCY_RATES, EVENTS, LATE_EVENTS
+
+INPUTS = (EVENTS, LATE_EVENTS, CAMPAIGNS, CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CURRENCY_RATES)
+"""What is read to count events for campaigns."""
+
+
+def with_late(events: DataFrame, late: DataFrame) -> DataFrame:
+    """silver.events and those of silver.late_events that it does not hold: an event delivered again long after is late, and known."""
+    again = events.select("event_id").join(late.select("event_id"), on="event_id", how="left_semi")  # as few as are late
+    return events.unionByName(late.join(again, on="event_id", how="left_anti"))
+
+
+def declared_currency(events: DataFrame, currency: str | None) -> str | None:
+    """The configured currency, else the only one of the events (null where no money moved). Raises `ConfigError` where there are two."""
+    if currency is not None:
+        return currency
+    found = sorted(row["currency"] for row in events.where("currency IS NOT NULL").select("currency").distinct().limit(3).collect())
+    if len(found) > 1:
+        raise ConfigError(
+            "campaigns.currency", f"null, and events in {', '.join(found)}", "an ISO 4217 code", "Set it, and declare rates of the others."
+        )
+    return found[0] if found else None
+
+
+def in_currency(events: DataFrame, rates: DataFrame, currency: str | None) -> DataFrame:
+    """The events with `value`, `discount` and `currency` in the declared currency, decimal(18,4), rounded half up.
+
+    `rates` is silver.currency_rates: a rate holds on the business days [valid_from, valid_to), and at most one on each. Money in a
+    currency without a rate that day is never taken as it is: `value` and `discount` are null, `currency` stays the foreign one.
+    Where no money moved all three are null or untouched, and no rate is looked for.
+    """
+    holds = (
+        (F.col("event.currency") == F.col("rate.currency"))
+        & (F.col("rate.valid_from") <= F.col("event.event_date"))
+        & F.coalesce(F.col("event.event_date") < F.col("rate.valid_to"), F.lit(True))
+    )
+    # At most one rate of a currency holds on a day, so that the join cannot multiply events.
+    rated = events.alias("event").join(F.broadcast(rates.alias("rate")), on=holds, how="left")
+    is_own = F.col("event.currency") == F.lit(currency)
+    rate = F.when(is_own, F.lit(1)).otherwise(F.col("rate.rate")).cast("decimal(18,8)")
+    money = {name: (F.col(f"event.{name}") * rate).cast("decimal(18,4)") for name in ("value", "discount")}
+    is_moved = F.col("event.value").isNotNull()
+    code = F.when(is_moved, F.when(rate.isNotNull(), F.lit(currency)).otherwise(F.col("event.currency")))
+    return rated.select(*({name: F.col(f"event.{name}") for name in events.columns} | money | {"currency": code}).values()).toDF(
+        *events.columns
+    )
+
+
+def without_overlap(rates: DataFrame) -> DataFrame:
+    """Rates as delivered, each ending at the latest where the next one of its currency begins."""
+    following = F.expr("lead(valid_from) OVER (PARTITION BY currency ORDER BY valid_from)")
+    return rates.withColumn("valid_to", F.least("valid_to", following))
+
+
+def counted_events_of(read: Callable[[Table], DataFrame], currency: str | None, days: Sequence[dt.date] | None = None) -> DataFrame:
+    """`outcomes.counted_events` over the tables `INPUTS`, each as `read` gives it; of some business days only, where `days` names them."""
+    events = with_late(read(EVENTS), read(LATE_EVENTS))
+    of_days = events if days is None else events.where(F.col("event_date").isin(list(days)))
+    priced = in_currency(of_days, read(CURRENCY_RATES), declared_currency(events, currency))
+    return counted_events(priced, read(CAMPAIGNS), read(CAMPAIGN_AUDIENCE), read(CAMPAIGN_ITEMS))
