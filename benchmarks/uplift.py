@@ -32,7 +32,7 @@ from mapping_spark.campaign.base_learners import BaseLearner
 from mapping_spark.campaign.qini import Ranked, qini, with_interval
 from mapping_spark.campaign.uplift import LEARNERS, cross_fit
 from mapping_spark.evaluation.bootstrap import paired_difference
-from mapping_spark.evaluation.metrics import Numbers
+from mapping_spark.evaluation.metrics import Ints, Numbers
 from mapping_spark.session import build_session
 
 SEED, N_FOLDS, N_REPLICATES = 0, 5, 1_000
@@ -61,7 +61,7 @@ def planted() -> tuple[pd.DataFrame, Numbers]:
     return _frame(features, is_treated, outcome.astype(float)), effect
 
 
-def _frame(features: Numbers, is_treated: np.ndarray, outcome: Numbers) -> pd.DataFrame:
+def _frame(features: Numbers, is_treated: Ints, outcome: Numbers) -> pd.DataFrame:
     columns = {f"x{n}": features[:, n] for n in range(features.shape[1])}
     return pd.DataFrame({"user_id": [f"u{n:06d}" for n in range(len(features))], **columns, "is_treated": is_treated, "outcome": outcome})
 
@@ -81,7 +81,7 @@ def ours(rows: DataFrame, learner: str, base: BaseLearner) -> pd.Series:
     return scored.select("user_id", "uplift").toPandas().set_index("user_id").uplift.sort_index()
 
 
-def two_model_logistic(users: pd.DataFrame, fold_U: np.ndarray) -> Numbers:
+def two_model_logistic(users: pd.DataFrame, fold_U: Ints) -> Numbers:
     """scikit-learn's logistic regression on each arm, standardised features, its default penalty; out of fold."""
     features = users.filter(regex=r"^x\d").to_numpy()
     scores = np.zeros(len(users))
@@ -95,7 +95,7 @@ def two_model_logistic(users: pd.DataFrame, fold_U: np.ndarray) -> Numbers:
     return scores
 
 
-def scikit_uplift(users: pd.DataFrame, fold_U: np.ndarray, folder: Path) -> dict[str, Numbers]:
+def scikit_uplift(users: pd.DataFrame, fold_U: Ints, folder: Path) -> dict[str, Numbers]:
     """Scores of scikit-uplift's learners on the same folds, from an environment of its own; nothing where there is none."""
     python = os.environ.get(OTHER_PYTHON)
     if not python:
@@ -114,7 +114,7 @@ def timed(make: Callable[[], Any]) -> tuple[Any, float]:
     return make(), round(time.monotonic() - began, 1)
 
 
-def folds(rows: DataFrame) -> np.ndarray:
+def folds(rows: DataFrame) -> Ints:
     """Each user's fold, ordered by user_id: the one `cross_fit` takes."""
     fold = F.pmod(F.xxhash64(F.lit(f"uplift fold {SEED}"), "user_id"), F.lit(N_FOLDS)).alias("fold")
     return rows.select("user_id", fold).toPandas().sort_values("user_id").fold.to_numpy()
