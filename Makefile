@@ -54,6 +54,9 @@ notebooks: setup ## Run every notebook over the demo's warehouse and render it t
 cluster-demo: setup ## Submit the same jobs to a Spark master and two workers on this machine (tables under build/cluster/)
 	PYTHONPATH=. $(BIN)/python tools/cluster.py
 
+package: setup ## Build the wheel and an archive of Python with all that workers need (build/)
+	@PYTHONPATH=. $(BIN)/python tools/package.py build
+
 test: setup lint ## Run the linters and every test
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 

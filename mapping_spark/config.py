@@ -30,10 +30,10 @@ AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 
 def conf_folder() -> Path:
-    """The folder of settings: `$MAPPING_SPARK_CONF`, else `./conf`, else the one beside this package."""
-    beside = Path(__file__).resolve().parent.parent / "conf"
+    """The folder of settings: `$MAPPING_SPARK_CONF`, else `./conf`, else this package's own (in a checkout a link to `conf/`)."""
+    own = Path(__file__).resolve().parent / "conf"
     chosen = os.environ.get(CONF_VARIABLE)
-    folders = [Path(chosen)] if chosen else [Path("conf"), beside]
+    folders = [Path(chosen)] if chosen else [Path("conf"), own]
     for folder in folders:
         if (folder / "base.yml").is_file():
             return folder
