@@ -6,10 +6,10 @@ import sys
 
 import numpy as np
 import pandas as pd
-from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
-from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
-from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
-from sklift.models import ClassTransformation, SoloModel, TwoModels  # type: ignore[import-not-found]  # run by its own Python
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklift.models import ClassTransformation, SoloModel, TwoModels  # run by its own Python
 
 
 def main(read: str, written: str) -> None:

@@ -14,8 +14,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -24,9 +25,9 @@ from pyspark.ml.functions import array_to_vector
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from scipy import stats
-from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
-from sklearn.pipeline import make_pipeline  # type: ignore[import-untyped]
-from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from mapping_spark.campaign.base_learners import BaseLearner
 from mapping_spark.campaign.qini import Ranked, qini, with_interval
@@ -78,7 +79,7 @@ def spark_frame(spark: SparkSession, users: pd.DataFrame, folder: Path) -> DataF
 def ours(rows: DataFrame, learner: str, base: BaseLearner) -> pd.Series:
     """Out-of-fold uplift by user_id."""
     scored = cross_fit(rows, learner, base, n_folds=N_FOLDS).out_of_fold(rows)
-    return scored.select("user_id", "uplift").toPandas().set_index("user_id").uplift.sort_index()
+    return pd.DataFrame(scored.select("user_id", "uplift").toPandas()).set_index("user_id").uplift.sort_index()
 
 
 def two_model_logistic(users: pd.DataFrame, fold_U: Ints) -> Numbers:
@@ -117,7 +118,8 @@ def timed(make: Callable[[], Any]) -> tuple[Any, float]:
 def folds(rows: DataFrame) -> Ints:
     """Each user's fold, ordered by user_id: the one `cross_fit` takes."""
     fold = F.pmod(F.xxhash64(F.lit(f"uplift fold {SEED}"), "user_id"), F.lit(N_FOLDS)).alias("fold")
-    return rows.select("user_id", fold).toPandas().sort_values("user_id").fold.to_numpy()
+    found: Ints = pd.DataFrame(rows.select("user_id", fold).toPandas()).sort_values("user_id").fold.to_numpy()
+    return found
 
 
 def on_hillstrom(spark: SparkSession, folder: Path) -> dict[str, Any]:
@@ -127,10 +129,10 @@ def on_hillstrom(spark: SparkSession, folder: Path) -> dict[str, Any]:
     fold_U = folds(rows)
     scores: dict[str, Numbers] = {"scikit-learn two_model logistic": two_model_logistic(users, fold_U)}
     seconds: dict[str, float] = {}
-    runs = [(learner, "linear") for learner in LEARNERS] + [("two_model", "boosted")]
+    runs: list[tuple[str, Literal["linear", "boosted"]]] = [(learner, "linear") for learner in LEARNERS] + [("two_model", "boosted")]
     for learner, kind in runs:
         name, base = f"{learner} {kind}", BaseLearner(kind=kind, n_trees=15, depth=2, learning_rate=0.2, seed=SEED)
-        found, seconds[name] = timed(lambda learner=learner, base=base: ours(rows, learner, base))
+        found, seconds[name] = timed(partial(ours, rows, learner, base))
         scores[name] = found.to_numpy()
         print(f"{name}: {seconds[name]} s", flush=True)
     scores |= scikit_uplift(users, fold_U, folder)

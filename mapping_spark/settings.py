@@ -9,14 +9,18 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import ConfigDict, Field, SerializeAsAny, field_validator, model_validator
 
-from mapping_spark.campaign.anomalies import AnomalyConfig
-from mapping_spark.campaign.decisions import Rule
-from mapping_spark.campaign.effect_table import EffectConfig
-from mapping_spark.campaign.forecast import ForecastConfig
 from mapping_spark.campaign.kpis import CampaignConfig
-from mapping_spark.campaign.settings import AssignmentConfig, AttributionConfig, ExperimentConfig
-from mapping_spark.campaign.targeting_table import TargetingConfig
-from mapping_spark.campaign.uplift_tables import UpliftConfig
+from mapping_spark.campaign.settings import (
+    AnomalyConfig,
+    AssignmentConfig,
+    AttributionConfig,
+    EffectConfig,
+    ExperimentConfig,
+    ForecastConfig,
+    Rule,
+    TargetingConfig,
+    UpliftConfig,
+)
 from mapping_spark.config import Section, conf_folder, flat, read_layers, validated
 from mapping_spark.errors import ConfigError
 from mapping_spark.evaluation.gate import GateConfig

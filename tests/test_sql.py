@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from impala.dbapi import connect  # type: ignore[import-untyped]
-from impala.hiveserver2 import HiveServer2Cursor  # type: ignore[import-untyped]
+from impala.dbapi import connect
+from impala.hiveserver2 import HiveServer2Cursor
 from pyspark.sql import SparkSession
 
 from mapping_spark.config import CONF_VARIABLE

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import Field
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from mapping_spark.config import Section
+from mapping_spark.campaign.settings import AnomalyConfig
 from mapping_spark.tables.forecasts import KPI_ANOMALIES
 from mapping_spark.tables.frames import conform
 
 _TO_DEVIATION = 1.4826
 """A normal distribution's standard deviation per median absolute deviation."""
-
-
-class AnomalyConfig(Section):
-    """Which days of a series are flagged."""
-
-    weeks: int = Field(default=8, ge=3)
-    """Same weekdays before a day whose median is expected."""
-    limit: float = Field(default=5.0, gt=0)
-    """Robust standard deviations from the expected value at which a day is flagged."""
 
 
 def build_anomalies(series: DataFrame, config: AnomalyConfig) -> DataFrame:

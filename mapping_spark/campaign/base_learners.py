@@ -39,7 +39,7 @@ class BaseLearner:
         """A model of the outcome (or its chance) by features."""
         if not self.is_binary:
             return self.fit_effect(rows, label)
-        of = {"featuresCol": FEATURES, "labelCol": label} | ({"weightCol": weight} if weight else {})
+        of: dict[str, Any] = {"featuresCol": FEATURES, "labelCol": label} | ({"weightCol": weight} if weight else {})
         if self.kind == "linear":
             return LogisticRegression(**of, regParam=self.l2, maxIter=50, tol=1e-5).fit(rows)
         return GBTClassifier(**of, **self._trees()).fit(rows)
@@ -56,6 +56,6 @@ class BaseLearner:
 
 def with_prediction(rows: DataFrame, model: Model, name: str) -> DataFrame:
     """`rows` with the model's number in a double column `name`: of a classifier the chance of 1."""
-    predicted = model.transform(rows)
-    chance = vector_to_array("probability")[1] if "probability" in predicted.columns else F.col("prediction")
+    predicted: DataFrame = model.transform(rows)
+    chance = vector_to_array(F.col("probability"))[1] if "probability" in predicted.columns else F.col("prediction")
     return predicted.select(*(f"`{column}`" for column in rows.columns), chance.alias(name))

@@ -5,43 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from functools import reduce
-from typing import Literal, Self
 
-from pydantic import Field, model_validator
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from mapping_spark.config import Section
+from mapping_spark.campaign.settings import Rule
 from mapping_spark.tables.forecasts import CAMPAIGN_DECISIONS
 from mapping_spark.tables.frames import conform, empty
 from mapping_spark.tables.gold import CAMPAIGN_KPIS
-from mapping_spark.tables.measures import measure, measure_columns
-
-
-class Rule(Section):
-    """When a measure lies beyond a limit, do something."""
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
-    """Name of the rule, the key of its rows."""
-    measure: str
-    """A measure of gold.campaign_kpis, or an end of its interval: `roi_high`. An end makes the rule wait until chance is ruled out."""
-    below: float | None = None
-    """Fires below this; exactly one of `below` and `above` is set."""
-    above: float | None = None
-    """Fires above this."""
-    action: Literal["pause", "raise", "notify"]
-    """What a person or a system that reads gold.campaign_decisions should do."""
-    min_users: int = Field(default=100, ge=1)
-    """Campaigns with fewer users are not judged."""
-
-    @model_validator(mode="after")
-    def _can_be_judged(self) -> Self:
-        known = measure_columns(CAMPAIGN_KPIS)
-        if self.measure not in known:
-            raise ValueError(f"{self.measure!r} is no measure of {CAMPAIGN_KPIS.name}; use one of {list(known)}")
-        if (self.below is None) == (self.above is None):
-            raise ValueError(f"rule {self.name} needs exactly one of below and above")
-        return self
+from mapping_spark.tables.measures import measure
 
 
 def build_decisions(kpis: DataFrame, campaigns: DataFrame, as_of: dt.date, rules: Sequence[Rule]) -> DataFrame:

@@ -5,38 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import pandas as pd
-from pydantic import Field, model_validator
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from mapping_spark.campaign.effect import ASSUMPTIONS, Estimate, estimates, placebo
 from mapping_spark.campaign.panel import Weeks, panel, sums_by_stratum, weekly
-from mapping_spark.config import Section
+from mapping_spark.campaign.settings import EffectConfig
 from mapping_spark.errors import MissingInput
 from mapping_spark.tables.effects import CAMPAIGN_EFFECTS
 from mapping_spark.tables.frames import rows
-
-
-class EffectConfig(Section):
-    """Effects without a holdout."""
-
-    campaigns: tuple[str, ...] = ()
-    """Campaigns to estimate; each costs a pass over the purchases per metric."""
-    history_weeks: int = Field(default=16, ge=4)
-    """Weeks before an origin: users are matched on the first half, the second is compared with what came after."""
-    placebo_step: int = Field(default=2, ge=1)
-    """Weeks between two placebo origins."""
-    n_strata: int = Field(default=10, ge=1)
-    """Strata of users, by quantiles of the mailed users' spending."""
-
-    @model_validator(mode="after")
-    def _halves_are_whole(self) -> Self:
-        if self.history_weeks % 2:
-            raise ValueError(f"history_weeks is {self.history_weeks}; use an even number, it is parted in halves")
-        return self
 
 
 @dataclass(frozen=True, slots=True)

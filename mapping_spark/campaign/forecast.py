@@ -12,18 +12,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from pydantic import Field, model_validator
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from scipy import stats
 from statsmodels.tsa.arima.model import ARIMA
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
-from mapping_spark.config import Section
+from mapping_spark.campaign.settings import ForecastConfig
 from mapping_spark.errors import ContractError
 from mapping_spark.evaluation.metrics import Numbers
 from mapping_spark.tables.forecasts import KPI_FORECASTS
@@ -31,26 +30,6 @@ from mapping_spark.tables.frames import conform, schema
 
 WEEK = 7
 _Z_95 = float(stats.norm.ppf(0.975))
-
-
-class ForecastConfig(Section):
-    """Forecasts of daily KPIs."""
-
-    horizon_days: int = Field(default=28, ge=1)
-    """Days forecast from the as-of date on."""
-    n_origins: int = Field(default=4, ge=1)
-    """Past origins, a horizon apart, at which every model is judged."""
-    min_days: int = Field(default=112, ge=28)
-    """Days that a series must hold before its first origin; shorter ones are not forecast."""
-    models: tuple[str, ...] = ("seasonal_naive", "ets", "ar", "ma", "arma")
-    """Models compared; the one with the smallest error at past origins is marked best."""
-
-    @model_validator(mode="after")
-    def _models_are_known(self) -> Self:
-        unknown = sorted(set(self.models) - set(MODELS))
-        if unknown or not self.models:
-            raise ValueError(f"models {unknown} are unknown; use some of {list(MODELS)}")
-        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +144,8 @@ def forecast_series(rows: pd.DataFrame, *, as_of: dt.date, config: ForecastConfi
 def daily_values(rows: pd.DataFrame, as_of: dt.date) -> Numbers:
     """(T,): the value of each day from the first to the day before `as_of`, 0 where there is none."""
     days = pd.date_range(rows.date.min(), as_of - dt.timedelta(days=1), freq="D")
-    return rows.set_index(pd.to_datetime(rows.date)).value.reindex(days, fill_value=0.0).to_numpy(float)
+    values: Numbers = rows.set_index(pd.to_datetime(rows.date)).value.reindex(days, fill_value=0.0).to_numpy(float)
+    return values
 
 
 def _rows(ahead: Ahead, record: Record, named: Mapping[str, Any], days: list[dt.date]) -> Iterator[dict[str, Any]]:

@@ -1,14 +1,16 @@
-"""Settings of assignment, experiments and attribution. Loads no statistics."""
+"""Settings of what is planned, judged and forecast of campaigns. Loads no Spark and no statistics."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from itertools import pairwise
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from mapping_spark.config import Section
+from mapping_spark.tables.gold import CAMPAIGN_KPIS
+from mapping_spark.tables.measures import measure_columns
 from mapping_spark.tables.silver import EVENT_TYPES
 
 Share = Decimal
@@ -113,3 +115,102 @@ class AttributionConfig(Section):
         if unknown or not names:
             raise ValueError(f"no event types {unknown}; use some of {list(EVENT_TYPES)}")
         return names
+
+
+class UpliftConfig(Section):
+    """How the effect on each user is learnt."""
+
+    learner: Literal["two_model", "class_transformation", "x_learner", "dr_learner"] = "dr_learner"
+    """Learner of campaign/uplift.py."""
+    base: Literal["linear", "boosted"] = "linear"
+    """Its regressions."""
+    n_folds: int = Field(default=5, ge=2)
+    """Folds of users; each is scored by models of the others."""
+    n_bins: int = Field(default=100, ge=10, le=10_000)
+    """Bins of the score that gold.uplift_bins holds."""
+    n_replicates: int = Field(default=200, ge=0)
+    """Bootstrap replicates behind each interval; 0 for none."""
+    min_users: int = Field(default=200, ge=2)
+    """A campaign with fewer users in either arm is not learnt from."""
+
+
+class TargetingConfig(Section):
+    """What a targeting plan may use."""
+
+    budget: Decimal | None = Field(default=None, ge=0)
+    """Of all sends together, in the declared currency; null for none."""
+    value: Decimal = Field(default=Decimal(10), ge=0)
+    """Assumed value of a conversion, in the declared currency."""
+    by_segment: dict[str, int] = Field(default_factory=dict)
+    """Users per segment at most; a segment not named has no cap."""
+    by_channel: dict[str, int] = Field(default_factory=dict)
+    """Users per channel at most; a channel not named has no cap."""
+
+
+class EffectConfig(Section):
+    """Effects without a holdout."""
+
+    campaigns: tuple[str, ...] = ()
+    """Campaigns to estimate; each costs a pass over the purchases per metric."""
+    history_weeks: int = Field(default=16, ge=4)
+    """Weeks before an origin: users are matched on the first half, the second is compared with what came after."""
+    placebo_step: int = Field(default=2, ge=1)
+    """Weeks between two placebo origins."""
+    n_strata: int = Field(default=10, ge=1)
+    """Strata of users, by quantiles of the mailed users' spending."""
+
+    @model_validator(mode="after")
+    def _halves_are_whole(self) -> Self:
+        if self.history_weeks % 2:
+            raise ValueError(f"history_weeks is {self.history_weeks}; use an even number, it is parted in halves")
+        return self
+
+
+class ForecastConfig(Section):
+    """Forecasts of daily KPIs."""
+
+    horizon_days: int = Field(default=28, ge=1)
+    """Days forecast from the as-of date on."""
+    n_origins: int = Field(default=4, ge=1)
+    """Past origins, a horizon apart, at which every model is judged."""
+    min_days: int = Field(default=112, ge=28)
+    """Days that a series must hold before its first origin; shorter ones are not forecast."""
+    models: tuple[Literal["seasonal_naive", "ets", "ar", "ma", "arma"], ...] = Field(
+        default=("seasonal_naive", "ets", "ar", "ma", "arma"), min_length=1
+    )
+    """Models compared; the one with the smallest error at past origins is marked best."""
+
+
+class AnomalyConfig(Section):
+    """Which days of a series are flagged."""
+
+    weeks: int = Field(default=8, ge=3)
+    """Same weekdays before a day whose median is expected."""
+    limit: float = Field(default=5.0, gt=0)
+    """Robust standard deviations from the expected value at which a day is flagged."""
+
+
+class Rule(Section):
+    """When a measure lies beyond a limit, do something."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    """Name of the rule, the key of its rows."""
+    measure: str
+    """A measure of gold.campaign_kpis, or an end of its interval: `roi_high`. An end makes the rule wait until chance is ruled out."""
+    below: float | None = None
+    """Fires below this; exactly one of `below` and `above` is set."""
+    above: float | None = None
+    """Fires above this."""
+    action: Literal["pause", "raise", "notify"]
+    """What a person or a system that reads gold.campaign_decisions should do."""
+    min_users: int = Field(default=100, ge=1)
+    """Campaigns with fewer users are not judged."""
+
+    @model_validator(mode="after")
+    def _can_be_judged(self) -> Self:
+        known = measure_columns(CAMPAIGN_KPIS)
+        if self.measure not in known:
+            raise ValueError(f"{self.measure!r} is no measure of {CAMPAIGN_KPIS.name}; use one of {list(known)}")
+        if (self.below is None) == (self.above is None):
+            raise ValueError(f"rule {self.name} needs exactly one of below and above")
+        return self

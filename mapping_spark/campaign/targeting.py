@@ -170,7 +170,7 @@ class TargetingPlan:
 def plan(offers: DataFrame, caps: Caps) -> TargetingPlan:
     """Greedy plan and its bound. Runs Spark jobs at once; what reaches the driver is cells, not users."""
     best = best_offers(offers).persist()
-    cells = cells_of(best).toPandas()
+    cells = pd.DataFrame(cells_of(best).toPandas())
     if not caps.budget < math.inf:
         caps = Caps(budget=float(cells.cost.sum()), by_segment=caps.by_segment, by_channel=caps.by_channel)
     limits = allocate(cells, caps).query("n_max > 0")[[*KEYS, "part", "n_max", "cost_max"]]

@@ -4,37 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from decimal import Decimal
 
-from pydantic import Field
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from mapping_spark.campaign.off_policy import policy_sums
+from mapping_spark.campaign.settings import TargetingConfig
 from mapping_spark.campaign.targeting import Caps, TargetingPlan, plan
-from mapping_spark.config import Section
 from mapping_spark.tables.contract import Table
 from mapping_spark.tables.frames import conform, rows
 from mapping_spark.tables.uplift import PLAN_VALUES, TARGETING_PLAN, TARGETING_SUMMARY
 
 
-class TargetingConfig(Section):
-    """What a targeting plan may use."""
-
-    budget: Decimal | None = Field(default=None, ge=0)
-    """Of all sends together, in the declared currency; null for none."""
-    value: Decimal = Field(default=Decimal(10), ge=0)
-    """Assumed value of a conversion, in the declared currency."""
-    by_segment: dict[str, int] = Field(default_factory=dict)
-    """Users per segment at most; a segment not named has no cap."""
-    by_channel: dict[str, int] = Field(default_factory=dict)
-    """Users per channel at most; a channel not named has no cap."""
-
-    @property
-    def caps(self) -> Caps:
-        """The limits as the plan reads them."""
-        budget = math.inf if self.budget is None else float(self.budget)
-        return Caps(budget=budget, by_segment=self.by_segment, by_channel=self.by_channel)
+def caps_of(config: TargetingConfig) -> Caps:
+    """The limits as the plan reads them."""
+    budget = math.inf if config.budget is None else float(config.budget)
+    return Caps(budget=budget, by_segment=config.by_segment, by_channel=config.by_channel)
 
 
 def offers_of(scores: DataFrame, campaigns: DataFrame, config: TargetingConfig) -> DataFrame:
@@ -76,6 +61,6 @@ def build_plan(
 ) -> dict[Table, DataFrame]:
     """The tables of a date, from its slice of gold.uplift_scores; a plan of no one where nobody was scored. Runs Spark jobs at once."""
     of_date = scores.where(F.col("as_of_date") == F.lit(as_of))
-    made = plan(offers_of(of_date, campaigns, config), config.caps)
+    made = plan(offers_of(of_date, campaigns, config), caps_of(config))
     values = plan_values(outcomes, of_date, made, as_of)
     return {TARGETING_PLAN: plan_rows(made, as_of), TARGETING_SUMMARY: summary_row(made, as_of, config), PLAN_VALUES: values}

@@ -6,19 +6,19 @@ import datetime as dt
 import math
 from collections.abc import Iterator
 from functools import partial, reduce
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
-from pydantic import Field
 from pyspark.ml.functions import array_to_vector
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from mapping_spark.campaign.base_learners import FEATURES, BaseLearner
 from mapping_spark.campaign.qini import METRICS, Sums, sums_of_bins, with_interval
+from mapping_spark.campaign.settings import UpliftConfig
 from mapping_spark.campaign.uplift import cross_fit
-from mapping_spark.config import Section
 from mapping_spark.evaluation.bootstrap import poisson_weights
 from mapping_spark.evaluation.metrics import Numbers
 from mapping_spark.tables.contract import Table
@@ -28,23 +28,6 @@ from mapping_spark.tables.uplift import UPLIFT_BINS, UPLIFT_METRICS, UPLIFT_SCOR
 CONTROL = "control"
 HISTORY_DAYS = 112
 _SUMS = "bin int, replicate int, n_treated double, n_control double, treated double, control double"
-
-
-class UpliftConfig(Section):
-    """How the effect on each user is learnt."""
-
-    learner: Literal["two_model", "class_transformation", "x_learner", "dr_learner"] = "dr_learner"
-    """Learner of campaign/uplift.py."""
-    base: Literal["linear", "boosted"] = "linear"
-    """Its regressions."""
-    n_folds: int = Field(default=5, ge=2)
-    """Folds of users; each is scored by models of the others."""
-    n_bins: int = Field(default=100, ge=10, le=10_000)
-    """Bins of the score that gold.uplift_bins holds."""
-    n_replicates: int = Field(default=200, ge=0)
-    """Bootstrap replicates behind each interval; 0 for none."""
-    min_users: int = Field(default=200, ge=2)
-    """A campaign with fewer users in either arm is not learnt from."""
 
 
 def learnable(outcomes: DataFrame, config: UpliftConfig) -> list[str]:
@@ -113,10 +96,12 @@ def replicate_sums(binned: DataFrame, config: UpliftConfig, seed: int) -> Number
     users = binned.select(F.xxhash64("user_id").alias("user"), "bin", "is_treated", "outcome")
     partial_sums = users.mapInArrow(partial(_sums_of_partition, n_bins=config.n_bins, seed=seed, n_replicates=config.n_replicates), _SUMS)
     names = ("n_treated", "n_control", "treated", "control")
-    found = partial_sums.groupBy("bin", "replicate").agg(*(F.sum(name).alias(name) for name in names)).toPandas()
-    sums = np.zeros((config.n_bins, len(Sums), 1 + config.n_replicates))
+    summed = partial_sums.groupBy("bin", "replicate").agg(*(F.sum(name).alias(name) for name in names))
+    found = pd.DataFrame(summed.toPandas())
+    sums: Numbers = np.zeros((config.n_bins, len(Sums), 1 + config.n_replicates))
     sums[found["bin"].to_numpy()[:, None], np.arange(len(Sums)), found["replicate"].to_numpy()[:, None]] = found[list(names)].to_numpy()
-    return sums[sums[:, : Sums.TREATED, 0].sum(axis=1) > 0]
+    filled: Numbers = sums[sums[:, : Sums.TREATED, 0].sum(axis=1) > 0]
+    return filled
 
 
 def _sums_of_partition(batches: Iterator[pa.RecordBatch], *, n_bins: int, seed: int, n_replicates: int) -> Iterator[pa.RecordBatch]:

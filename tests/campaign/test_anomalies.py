@@ -5,8 +5,9 @@ import datetime as dt
 import pytest
 from pyspark.sql import SparkSession
 
-from mapping_spark.campaign.anomalies import AnomalyConfig, build_anomalies
+from mapping_spark.campaign.anomalies import build_anomalies
 from mapping_spark.campaign.series import campaign_series, shop_series
+from mapping_spark.campaign.settings import AnomalyConfig
 from mapping_spark.tables.frames import rows, small
 from mapping_spark.tables.gold import CAMPAIGN_DAILY_KPIS
 

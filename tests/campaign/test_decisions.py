@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 from pyspark.sql import SparkSession
 
-from mapping_spark.campaign.decisions import Rule, build_decisions
+from mapping_spark.campaign.decisions import build_decisions
+from mapping_spark.campaign.settings import Rule
 from mapping_spark.tables.frames import rows
 from mapping_spark.tables.gold import CAMPAIGN_KPIS
 

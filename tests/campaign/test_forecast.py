@@ -8,23 +8,17 @@ import pytest
 from pydantic import ValidationError
 from pyspark.sql import SparkSession
 
-from mapping_spark.campaign.forecast import (
-    MODELS,
-    ForecastConfig,
-    build_forecasts,
-    daily_values,
-    forecast_series,
-    rolling_origin,
-    seasonal_naive,
-)
+from mapping_spark.campaign.forecast import MODELS, build_forecasts, daily_values, forecast_series, rolling_origin, seasonal_naive
+from mapping_spark.campaign.settings import ForecastConfig
 from mapping_spark.errors import ContractError
+from mapping_spark.evaluation.metrics import Numbers
 from mapping_spark.tables.frames import small
 
 DAY = dt.date(2024, 3, 11)
 SHORT = ForecastConfig(horizon_days=7, n_origins=2, min_days=28, models=("seasonal_naive",))
 
 
-def ar_series(n_days: int) -> np.ndarray:
+def ar_series(n_days: int) -> Numbers:
     """Weekdays from 50 to 80, and a deviation that keeps 0.8 of itself from day to day."""
     noise, deviation = np.random.default_rng(2).normal(0, 2, n_days), np.zeros(n_days)
     for day in range(1, n_days):

@@ -5,8 +5,9 @@ import datetime as dt
 import pytest
 from pyspark.sql import SparkSession
 
-from mapping_spark.campaign.effect_table import EffectConfig, Sources, build_effects
+from mapping_spark.campaign.effect_table import Sources, build_effects
 from mapping_spark.campaign.panel import Weeks, panel, sums_by_stratum, weekly
+from mapping_spark.campaign.settings import EffectConfig
 from mapping_spark.errors import ContractError, MissingInput
 from mapping_spark.tables.frames import rows, small
 from mapping_spark.tables.silver import CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CAMPAIGNS, EVENTS

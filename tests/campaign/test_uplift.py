@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
@@ -25,7 +26,7 @@ def test_pseudo_outcomes_by_hand(spark: SparkSession) -> None:
 @pytest.mark.parametrize("learner", [name for name in LEARNERS if name != "class_transformation"])
 def test_a_planted_effect_is_found_by_every_learner(spark: SparkSession, learner: str) -> None:
     users = frame(spark, planted(200, seed=1))
-    found = cross_fit(users, learner, NUMBERS, n_folds=2).out_of_fold(users).select("user_id", "uplift", "x1").toPandas()
+    found = pd.DataFrame(cross_fit(users, learner, NUMBERS, n_folds=2).out_of_fold(users).select("user_id", "uplift", "x1").toPandas())
     assert found.user_id.is_unique
     assert len(found) == 200
     assert found.uplift.corr(found.x1, method="spearman") > 0.99
@@ -35,14 +36,14 @@ def test_a_planted_effect_is_found_by_every_learner(spark: SparkSession, learner
 def test_the_transformed_class_ranks_clicks_by_effect(spark: SparkSession) -> None:
     users = frame(spark, planted_clicks(1000, seed=2))
     fitted = cross_fit(users, "class_transformation", CLICKS, n_folds=2)
-    found = fitted.score(users).select("uplift", "x1").toPandas()
+    found = pd.DataFrame(fitted.score(users).select("uplift", "x1").toPandas())
     assert found.uplift.corr(found.x1, method="spearman") > 0.8
 
 
 def test_boosted_trees_are_a_base_learner_too(spark: SparkSession) -> None:
     users = frame(spark, planted(300, seed=3))
     base = BaseLearner(kind="boosted", is_binary=False, n_trees=1, depth=2, learning_rate=1.0)
-    found = cross_fit(users, "two_model", base, n_folds=2).out_of_fold(users).select("uplift", "x1").toPandas()
+    found = pd.DataFrame(cross_fit(users, "two_model", base, n_folds=2).out_of_fold(users).select("uplift", "x1").toPandas())
     assert found.uplift.corr(found.x1, method="spearman") > 0.6
 
 

@@ -8,8 +8,9 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from mapping_spark.campaign.qini import qini, sums_of_scores
-from mapping_spark.campaign.targeting_table import TargetingConfig, build_plan
-from mapping_spark.campaign.uplift_tables import UpliftConfig, replicate_sums, score_all, with_bins
+from mapping_spark.campaign.settings import TargetingConfig, UpliftConfig
+from mapping_spark.campaign.targeting_table import build_plan
+from mapping_spark.campaign.uplift_tables import replicate_sums, score_all, with_bins
 from mapping_spark.tables.frames import empty, rows, small
 from mapping_spark.tables.gold import CAMPAIGN_OUTCOMES
 from mapping_spark.tables.measures import measure
