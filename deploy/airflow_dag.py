@@ -25,54 +25,85 @@ with DAG(
     tasks = {}
     tasks["build_campaign_items"] = submit("build_campaign_items")
     tasks["build_campaigns"] = submit("build_campaigns")
+    tasks["build_currency_rates"] = submit("build_currency_rates")
     tasks["build_items"] = submit("build_items")
     tasks["ingest_events"] = submit("ingest_events")
     tasks["clean_events"] = submit("clean_events")
-    tasks["build_campaign_audience"] = submit("build_campaign_audience")
+    tasks["attribute_conversions"] = submit("attribute_conversions")
     tasks["build_item_ids"] = submit("build_item_ids")
     tasks["build_user_ids"] = submit("build_user_ids")
+    tasks["user_activity"] = submit("user_activity")
     tasks["build_interactions"] = submit("build_interactions")
     tasks["build_users"] = submit("build_users")
-    tasks["campaign_daily_kpis"] = submit("campaign_daily_kpis")
+    tasks["assign_campaigns"] = submit("assign_campaigns")
     tasks["build_snapshot"] = submit("build_snapshot")
-    tasks["campaign_outcomes"] = submit("campaign_outcomes")
     tasks["profile_tables"] = submit("profile_tables")
-    tasks["campaign_kpis"] = submit("campaign_kpis")
+    tasks["build_campaign_audience"] = submit("build_campaign_audience")
     tasks["train_deep"] = submit("train_deep")
+    tasks["campaign_effects"] = submit("campaign_effects")
+    tasks["campaign_outcomes"] = submit("campaign_outcomes")
+    tasks["campaign_reach"] = submit("campaign_reach")
     tasks["fit_models"] = submit("fit_models")
+    tasks["campaign_findings"] = submit("campaign_findings")
+    tasks["campaign_funnel"] = submit("campaign_funnel")
+    tasks["campaign_kpis"] = submit("campaign_kpis")
     tasks["evaluate_models"] = submit("evaluate_models")
     tasks["find_similar_items"] = submit("find_similar_items")
     tasks["publish_user_vectors"] = submit("publish_user_vectors")
+    tasks["score_uplift"] = submit("score_uplift")
+    tasks["sum_experiments"] = submit("sum_experiments")
+    tasks["decide_campaigns"] = submit("decide_campaigns")
+    tasks["forecast_campaigns"] = submit("forecast_campaigns")
+    tasks["judge_experiments"] = submit("judge_experiments")
+    tasks["plan_targeting"] = submit("plan_targeting")
     tasks["promote_models"] = submit("promote_models")
+    tasks["publish_campaign_kpis"] = submit("publish_campaign_kpis")
     tasks["recommend"] = submit("recommend")
+    tasks["campaign_hourly_kpis"] = submit("campaign_hourly_kpis")
     tasks["profile_recommendations"] = submit("profile_recommendations")
+    tasks["recommendation_outcomes"] = submit("recommendation_outcomes")
+    tasks["campaign_daily_kpis"] = submit("campaign_daily_kpis")
+    tasks["campaign_daily_segment_kpis"] = submit("campaign_daily_segment_kpis")
+    tasks["flag_anomalies"] = submit("flag_anomalies")
+    tasks["forecast_kpis"] = submit("forecast_kpis")
     tasks["ingest_events"] >> tasks["clean_events"]
-    tasks["clean_events"] >> tasks["build_campaign_audience"]
+    tasks["clean_events"] >> tasks["attribute_conversions"]
     tasks["clean_events"] >> tasks["build_item_ids"]
     tasks["clean_events"] >> tasks["build_user_ids"]
+    tasks["clean_events"] >> tasks["user_activity"]
     tasks["build_item_ids"] >> tasks["build_interactions"]
     tasks["build_user_ids"] >> tasks["build_interactions"]
     tasks["clean_events"] >> tasks["build_interactions"]
     tasks["build_user_ids"] >> tasks["build_users"]
-    tasks["build_campaign_audience"] >> tasks["campaign_daily_kpis"]
-    tasks["build_campaign_items"] >> tasks["campaign_daily_kpis"]
-    tasks["build_campaigns"] >> tasks["campaign_daily_kpis"]
-    tasks["clean_events"] >> tasks["campaign_daily_kpis"]
+    tasks["build_users"] >> tasks["assign_campaigns"]
+    tasks["clean_events"] >> tasks["assign_campaigns"]
     tasks["build_interactions"] >> tasks["build_snapshot"]
     tasks["build_item_ids"] >> tasks["build_snapshot"]
     tasks["build_user_ids"] >> tasks["build_snapshot"]
     tasks["clean_events"] >> tasks["build_snapshot"]
-    tasks["build_campaign_audience"] >> tasks["campaign_outcomes"]
-    tasks["build_campaign_items"] >> tasks["campaign_outcomes"]
-    tasks["build_campaigns"] >> tasks["campaign_outcomes"]
-    tasks["build_users"] >> tasks["campaign_outcomes"]
-    tasks["clean_events"] >> tasks["campaign_outcomes"]
     tasks["build_interactions"] >> tasks["profile_tables"]
     tasks["build_items"] >> tasks["profile_tables"]
     tasks["build_users"] >> tasks["profile_tables"]
     tasks["clean_events"] >> tasks["profile_tables"]
-    tasks["campaign_outcomes"] >> tasks["campaign_kpis"]
+    tasks["assign_campaigns"] >> tasks["build_campaign_audience"]
+    tasks["clean_events"] >> tasks["build_campaign_audience"]
     tasks["build_snapshot"] >> tasks["train_deep"]
+    tasks["build_campaign_audience"] >> tasks["campaign_effects"]
+    tasks["build_campaign_items"] >> tasks["campaign_effects"]
+    tasks["build_campaigns"] >> tasks["campaign_effects"]
+    tasks["clean_events"] >> tasks["campaign_effects"]
+    tasks["build_campaign_audience"] >> tasks["campaign_outcomes"]
+    tasks["build_campaign_items"] >> tasks["campaign_outcomes"]
+    tasks["build_campaigns"] >> tasks["campaign_outcomes"]
+    tasks["build_currency_rates"] >> tasks["campaign_outcomes"]
+    tasks["build_users"] >> tasks["campaign_outcomes"]
+    tasks["clean_events"] >> tasks["campaign_outcomes"]
+    tasks["build_campaign_audience"] >> tasks["campaign_reach"]
+    tasks["build_campaign_items"] >> tasks["campaign_reach"]
+    tasks["build_campaigns"] >> tasks["campaign_reach"]
+    tasks["build_currency_rates"] >> tasks["campaign_reach"]
+    tasks["build_users"] >> tasks["campaign_reach"]
+    tasks["clean_events"] >> tasks["campaign_reach"]
     tasks["build_interactions"] >> tasks["fit_models"]
     tasks["build_item_ids"] >> tasks["fit_models"]
     tasks["build_items"] >> tasks["fit_models"]
@@ -80,6 +111,11 @@ with DAG(
     tasks["build_user_ids"] >> tasks["fit_models"]
     tasks["clean_events"] >> tasks["fit_models"]
     tasks["train_deep"] >> tasks["fit_models"]
+    tasks["build_campaigns"] >> tasks["campaign_findings"]
+    tasks["campaign_outcomes"] >> tasks["campaign_findings"]
+    tasks["build_campaign_audience"] >> tasks["campaign_funnel"]
+    tasks["campaign_outcomes"] >> tasks["campaign_funnel"]
+    tasks["campaign_outcomes"] >> tasks["campaign_kpis"]
     tasks["build_interactions"] >> tasks["evaluate_models"]
     tasks["build_item_ids"] >> tasks["evaluate_models"]
     tasks["build_items"] >> tasks["evaluate_models"]
@@ -92,8 +128,25 @@ with DAG(
     tasks["fit_models"] >> tasks["find_similar_items"]
     tasks["build_user_ids"] >> tasks["publish_user_vectors"]
     tasks["fit_models"] >> tasks["publish_user_vectors"]
+    tasks["build_campaigns"] >> tasks["score_uplift"]
+    tasks["campaign_outcomes"] >> tasks["score_uplift"]
+    tasks["clean_events"] >> tasks["score_uplift"]
+    tasks["build_campaign_audience"] >> tasks["sum_experiments"]
+    tasks["campaign_outcomes"] >> tasks["sum_experiments"]
+    tasks["clean_events"] >> tasks["sum_experiments"]
+    tasks["build_campaigns"] >> tasks["decide_campaigns"]
+    tasks["campaign_kpis"] >> tasks["decide_campaigns"]
+    tasks["build_campaigns"] >> tasks["forecast_campaigns"]
+    tasks["campaign_kpis"] >> tasks["forecast_campaigns"]
+    tasks["assign_campaigns"] >> tasks["judge_experiments"]
+    tasks["build_campaigns"] >> tasks["judge_experiments"]
+    tasks["sum_experiments"] >> tasks["judge_experiments"]
+    tasks["build_campaigns"] >> tasks["plan_targeting"]
+    tasks["campaign_outcomes"] >> tasks["plan_targeting"]
+    tasks["score_uplift"] >> tasks["plan_targeting"]
     tasks["evaluate_models"] >> tasks["promote_models"]
     tasks["fit_models"] >> tasks["promote_models"]
+    tasks["campaign_kpis"] >> tasks["publish_campaign_kpis"]
     tasks["build_interactions"] >> tasks["recommend"]
     tasks["build_item_ids"] >> tasks["recommend"]
     tasks["build_items"] >> tasks["recommend"]
@@ -104,4 +157,20 @@ with DAG(
     tasks["find_similar_items"] >> tasks["recommend"]
     tasks["fit_models"] >> tasks["recommend"]
     tasks["promote_models"] >> tasks["recommend"]
+    tasks["build_campaign_audience"] >> tasks["campaign_hourly_kpis"]
+    tasks["build_campaign_items"] >> tasks["campaign_hourly_kpis"]
+    tasks["build_campaigns"] >> tasks["campaign_hourly_kpis"]
+    tasks["build_currency_rates"] >> tasks["campaign_hourly_kpis"]
+    tasks["build_users"] >> tasks["campaign_hourly_kpis"]
+    tasks["clean_events"] >> tasks["campaign_hourly_kpis"]
+    tasks["recommend"] >> tasks["campaign_hourly_kpis"]
     tasks["recommend"] >> tasks["profile_recommendations"]
+    tasks["build_users"] >> tasks["recommendation_outcomes"]
+    tasks["clean_events"] >> tasks["recommendation_outcomes"]
+    tasks["recommend"] >> tasks["recommendation_outcomes"]
+    tasks["campaign_hourly_kpis"] >> tasks["campaign_daily_kpis"]
+    tasks["campaign_hourly_kpis"] >> tasks["campaign_daily_segment_kpis"]
+    tasks["campaign_daily_kpis"] >> tasks["flag_anomalies"]
+    tasks["clean_events"] >> tasks["flag_anomalies"]
+    tasks["campaign_daily_kpis"] >> tasks["forecast_kpis"]
+    tasks["clean_events"] >> tasks["forecast_kpis"]
