@@ -55,6 +55,6 @@ def test_order_follows_reads_and_writes_not_names() -> None:
 def test_only_the_session_module_builds_a_session_and_only_the_store_speaks_delta() -> None:
     sources = {path: path.read_text() for path in (PROJECT / "mapping_spark").rglob("*.py")}
     assert {path.name for path, text in sources.items() if "SparkSession.builder" in text} == {"session.py"}
-    assert {path.name for path, text in sources.items() if "from delta." in text} == {"store.py"}
+    assert {path.name for path, text in sources.items() if "from delta.tables" in text} == {"store.py"}
     assert not [path for path, text in sources.items() if "crossJoin" in text and "one row" not in text]
     assert not [path for path, text in sources.items() if "import pickle" in text]
