@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from mapping_spark.errors import ConfigError, EnvironmentFault
 from mapping_spark.tables import PUBLISHED
@@ -59,7 +60,11 @@ def test_publishing_again_changes_nothing_and_says_what_is_missing(store: Store)
 def test_comments_stand_beside_names(store: Store) -> None:
     table = {c.name: c.description for c in store.spark.catalog.listColumns("gold.campaign_kpis")}
     view = {c.name: c.description for c in store.spark.catalog.listColumns("gold.campaign_kpis_by_campaign_id_v")}
-    assert table["revenue"] == view["revenue"] == "Sales of the campaign's items to its audience while it ran. [currency]"
+    assert (
+        table["revenue"]
+        == view["revenue"]
+        == "Sales of the campaign's items to its audience while it ran; a sale may be revenue of several campaigns. [currency]"
+    )
     assert str(view["redemption_rate"]).endswith("sum(n_converted_users) / sum(n_users); 95 % Wilson interval.")
 
 
@@ -152,7 +157,8 @@ def test_the_layout_lets_a_filter_skip_files(store: Store, tmp_path: Path, monke
         " CAST(0 AS DECIMAL(18,4)) AS discount, CAST(0 AS DECIMAL(18,4)) AS cost, CAST(0 AS DECIMAL(18,4)) AS gross_margin"
         " FROM (SELECT explode(sequence(0, 19)) AS c) JOIN (SELECT explode(sequence(0, 59)) AS d)"
     )
-    wide.replace_slice(CAMPAIGN_DAILY_KPIS, made, {})
+    added = {c.name: F.lit(None).cast(c.type) for c in CAMPAIGN_DAILY_KPIS.columns if c.name not in made.columns}
+    wide.replace_slice(CAMPAIGN_DAILY_KPIS, made.withColumns(added), {})
     table = DeltaTable(wide.location(CAMPAIGN_DAILY_KPIS))
     n_files = len(table.file_uris())
     assert n_files >= 20 * 60 / 10

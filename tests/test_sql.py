@@ -73,7 +73,9 @@ def test_jdbc_clients_are_given_columns_with_their_comments(cursor: HiveServer2C
     told = subprocess.run(
         ["beeline", *options, *asked], capture_output=True, text=True, env=os.environ | {"PATH": path}, check=False
     ).stdout
-    assert "Sales of the campaign's items to its audience while it ran. [currency]" in told  # of the table, by JDBC's metadata
+    assert (
+        "Sales of the campaign's items to its audience while it ran; a sale may be revenue of several campaigns. [currency]" in told
+    )  # of the table, by JDBC's metadata
     assert "sum(n_converted_users) / sum(n_users); 95 % Wilson interval." in told  # of the view
 
 

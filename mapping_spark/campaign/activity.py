@@ -27,15 +27,15 @@ def build_cohorts(active: DataFrame, as_of: dt.date) -> DataFrame:
     Every cohort has every week up to the one that holds the last day, also those in which nobody came back.
     """
     weeks = active.select("user_id", F.trunc("date", "week").alias("active_week")).distinct()
-    first = weeks.groupBy("user_id").agg(F.min("active_week").alias("cohort_week"))
-    since = F.floor(F.date_diff("active_week", "cohort_week") / 7).cast("int").alias("week")
-    seen = weeks.join(first, on="user_id", how="inner").groupBy("cohort_week", since).agg(F.count(F.lit(1)).alias("n_active_users"))
+    first = weeks.groupBy("user_id").agg(F.min("active_week").alias("cohort_date"))
+    since = F.floor(F.date_diff("active_week", "cohort_date") / 7).cast("int").alias("week")
+    seen = weeks.join(first, on="user_id", how="inner").groupBy("cohort_date", since).agg(F.count(F.lit(1)).alias("n_active_users"))
     last = F.trunc(F.date_sub(F.lit(as_of), 1), "week")
-    n_weeks = (F.date_diff(last, "cohort_week") / 7).cast("int")
-    sizes = first.groupBy("cohort_week").agg(F.count(F.lit(1)).alias("n_users"))
+    n_weeks = (F.date_diff(last, "cohort_date") / 7).cast("int")
+    sizes = first.groupBy("cohort_date").agg(F.count(F.lit(1)).alias("n_users"))
     every = sizes.withColumn("week", F.explode(F.sequence(F.lit(0), n_weeks)))
-    filled = every.join(seen, on=["cohort_week", "week"], how="left").fillna(0, ["n_active_users"])
-    ends = F.date_add("cohort_week", 7 * (F.col("week") + 1))
+    filled = every.join(seen, on=["cohort_date", "week"], how="left").fillna(0, ["n_active_users"])
+    ends = F.date_add("cohort_date", 7 * (F.col("week") + 1))
     return conform(filled.withColumn("is_complete", ends <= F.lit(as_of)), USER_COHORTS)
 
 

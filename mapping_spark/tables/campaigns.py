@@ -142,13 +142,13 @@ USER_COHORTS = Table(
     name="gold.user_cohorts",
     grain="one row per (week of the first event, weeks since)",
     columns=(
-        Column("cohort_week", "date", "Monday of the week of the user's first event.", unit="business time zone"),
+        Column("cohort_date", "date", "Monday of the week of the user's first event.", unit="business time zone"),
         Column("week", "int", "Weeks since, from 0.", unit="weeks"),
         Column("n_users", "bigint", "Users of the cohort: the same in all its weeks.", unit="users"),
         Column("n_active_users", "bigint", "Of these, users with an event in that week.", unit="users"),
         Column("is_complete", "boolean", "Whether the week was over before the date."),
     ),
-    primary_key=("cohort_week", "week"),
+    primary_key=("cohort_date", "week"),
     checks=(Check(name="active_within_cohort", condition="n_active_users <= n_users"),),
     measures=(
         Measure(

@@ -21,7 +21,7 @@ KPI_FORECASTS = Table(
         Column("mae", "double", "Mean absolute error at past origins, in the series' unit."),
         Column("mase", "double", "The same over that of last week's value; null where the series repeats itself exactly.", nullable=True),
         Column("coverage", "double", "Share of days at past origins that lay within the band."),
-        Column("n_origins", "int", "Past origins."),
+        Column("n_origins", "int", "Past origins.", unit="origins"),
     ),
     primary_key=("as_of_date", "series", "model", "date"),
     partition_by=("as_of_date",),

@@ -225,7 +225,7 @@ _VARIANT = Column("variant", "string", "What the users were given.")
 
 def added(name: str, kind: str, doc: str, unit: str) -> Column:
     """A number that tables of earlier versions lack; null only in rows that were written before it was declared."""
-    return Column(name, kind, f"{doc} Null in rows of earlier versions.", unit=unit, nullable=True)
+    return Column(name, kind, f"{doc[:-1]}; null in rows of earlier versions.", unit=unit, nullable=True)
 
 
 CAMPAIGN_COUNTS = (

@@ -38,7 +38,7 @@ def test_cohorts_and_stickiness_redone_by_hand(spark: SparkSession) -> None:
     clicks = (event("click", name, at(day)) for name, of in days.items() for day in of)
     active = active_days(events(spark, *clicks, event("impression", "u4", at(1))), at(22).date()).persist()
     found = {
-        (r.cohort_week.day, r.week): (r.n_users, r.n_active_users, r.is_complete) for r in build_cohorts(active, at(22).date()).collect()
+        (r.cohort_date.day, r.week): (r.n_users, r.n_active_users, r.is_complete) for r in build_cohorts(active, at(22).date()).collect()
     }
     assert found == {
         (27, 0): (2, 2, True),
