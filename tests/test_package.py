@@ -67,7 +67,7 @@ def test_an_archive_is_the_same_each_time_whole_and_without_paths_of_this_machin
     assert not (tmp_path / "third.tar.gz").exists()
 
 
-@pytest.mark.parametrize("content", [None, gzip.compress(b"no tar")[:-9]])
+@pytest.mark.parametrize("content", [None, gzip.compress(b"no tar", mtime=0)[:-9]], ids=["missing", "broken"])
 def test_an_archive_that_is_missing_or_broken_is_told_before_anything_is_read(tmp_path: Path, content: bytes | None) -> None:
     archive = tmp_path / "env.tar.gz"
     if content is not None:
