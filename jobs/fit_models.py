@@ -18,7 +18,7 @@ def fit(run: Run) -> None:
     data = TrainingData(as_of_slice(run.read(INTERACTIONS), run.as_of), texts, run.as_of, choices)
     deep = deep_models(settings.models, settings.seed)
     trained = trainings(run.store.root, run.read(SNAPSHOTS), deep, settings.training, run.as_of)
-    fit_all(run.store, settings.models, Inputs(data, {table.name: run.versions[table.name] for table in SILVER}, trained), settings.seed)
+    fit_all(run.store, settings.models, Inputs(data, {t.name: run.data_versions[t.name] for t in SILVER}, trained), settings.seed)
 
 
 WORK = Does(fit, "fit the configured models, save them under models/, add their rows to gold.model_runs")

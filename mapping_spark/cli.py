@@ -158,7 +158,7 @@ def jobs() -> None:
     """
     from mapping_spark import console, pipeline
 
-    console.show_jobs(pipeline.all_jobs())
+    console.show_jobs(pipeline.declared_jobs())
 
 
 @app.command()
@@ -201,7 +201,7 @@ def show_lineage(table: Annotated[str, typer.Argument(help="A table, such as gol
     from mapping_spark import lineage, pipeline
 
     _, date, store = pipeline.open_environment(env, as_of, overrides or [])
-    lineage.show(store, pipeline.all_jobs(), table, date, recommendation)
+    lineage.show(store, pipeline.declared_jobs(), table, date, recommendation)
 
 
 @app.command()
@@ -219,7 +219,7 @@ def tables(name: Annotated[str | None, typer.Argument(help="A table, such as gol
         return
     from mapping_spark import pipeline
 
-    print(console.dictionary(name, output, pipeline.all_jobs()), end="")
+    print(console.dictionary(name, output, pipeline.declared_jobs()), end="")
 
 
 @app.command()

@@ -63,7 +63,10 @@ def _is_number(cell: str) -> bool:
 
 def show_jobs(jobs: Sequence[Job]) -> None:
     """The jobs in running order."""
-    rows = [(n, job.name, _names(job.reads) or "sources", _names(job.writes)) for n, job in enumerate(jobs, 1)]
+    rows = [
+        ("" if job.by_itself else n, job.name, _names(job.reads) or ("all tables" if job.by_itself else "sources"), _names(job.writes))
+        for n, job in enumerate(jobs, 1)
+    ]
     show("Jobs, in running order", ("", "job", "reads", "writes"), rows, "mapping-spark run JOB --env demo --as-of 2017-12-01 [--dry-run]")
 
 

@@ -1,7 +1,8 @@
 """A job: which tables it reads, what it does, which tables it writes. `jobs/*.py` declare one each.
 
 A run pins the versions of its inputs, and is skipped where the ledger shows that the same job has already succeeded
-for the same date on the same inputs, settings and code. Every write is idempotent, so a killed run is run again.
+for the same date on the same inputs, settings and code: the same rows, since a compaction or a vacuum of an input raises
+its version and changes none. Every write is idempotent, so a killed run is run again.
 """
 
 from __future__ import annotations
@@ -39,6 +40,9 @@ class Run:
     settings: Settings
     as_of: dt.date
     versions: Mapping[str, int | None]
+    """Delta version at which each input is read."""
+    data_versions: Mapping[str, int | None]
+    """Delta version of each input that changed its rows last: what results depend on. A compaction or a vacuum leaves it as it is."""
     started_at: dt.datetime
 
     @property
@@ -57,7 +61,7 @@ class Run:
         """Versions of the inputs of the latest success of this job with these settings and this code; None where there is none, or
         where its first table has been written since."""
         last = runs.latest_inputs(self.store, self.job.name, self.settings.hash(self.job.config))
-        return None if last is None or last[1] != self.store.version(self.job.writes[0]) else last[0]
+        return None if last is None or last[1] != self.store.versions(self.job.writes[0])[1] else last[0]
 
     def count(self, table: Table) -> int:
         """Rows of a declared input at its pinned version, from Delta's file statistics."""
@@ -135,6 +139,8 @@ class Job:
     """State of inputs that are no tables (files), as part of the run key."""
     always: bool = False
     """Run even where the key has succeeded: for a stream, which knows itself what is new."""
+    by_itself: bool = False
+    """Not one of `run all`: it has a schedule of its own."""
 
     def main(self, arguments: Sequence[str] | None = None) -> None:
         """The command line of `spark-submit jobs/<name>.py`; ends the process with a documented exit code."""
@@ -197,12 +203,13 @@ def open_store(app_name: str, settings: Settings) -> Store:
 
 def prepare(job: Job, settings: Settings, as_of: dt.date, store: Store) -> tuple[Run, str]:
     """Pin the inputs and compute the run key. Raises `MissingInput` where an input is not there."""
-    versions = {table.name: store.version(table) for table in (*job.reads, *job.rules)}
+    found = {table.name: store.versions(table) for table in (*job.reads, *job.rules)}
+    versions, data_versions = ({name: pair[place] for name, pair in found.items()} for place in (0, 1))
     for table in job.reads:
         if versions[table.name] is None:
             store.read(table)  # raises, and says which job to run first
-    run = Run(job, store, settings, as_of, versions, dt.datetime.now(dt.UTC))
-    inputs = dict(versions) | dict(job.fingerprint(run) if job.fingerprint else {})
+    run = Run(job, store, settings, as_of, versions, data_versions, dt.datetime.now(dt.UTC))
+    inputs = dict(data_versions) | dict(job.fingerprint(run) if job.fingerprint else {})
     return run, runs.run_key(job.name, as_of, inputs, settings.hash(job.config))
 
 

@@ -15,16 +15,21 @@ from mapping_spark.tables.runs import latest_keys
 from mapping_spark.tables.store import Store
 
 
-def all_jobs() -> list[Job]:
-    """Every job under `jobs/`, in running order."""
+def declared_jobs() -> list[Job]:
+    """Every job under `jobs/`, in running order, those with a schedule of their own last."""
     package = importlib.import_module("jobs")
     names = sorted(module.name for module in pkgutil.iter_modules(package.__path__))
-    return in_order({name: importlib.import_module(f"jobs.{name}").JOB for name in names})
+    return sorted(in_order({name: importlib.import_module(f"jobs.{name}").JOB for name in names}), key=lambda job: job.by_itself)
+
+
+def all_jobs() -> list[Job]:
+    """The jobs of `run all`, in running order: those without a schedule of their own."""
+    return [job for job in declared_jobs() if not job.by_itself]
 
 
 def choose(name: str, first: str | None = None, last: str | None = None) -> list[Job]:
     """The job of that name, or all of them for `all`, in running order; of all, those from `first` to `last`, both included."""
-    jobs = all_jobs()
+    jobs = all_jobs() if name == "all" else declared_jobs()
     names = [job.name for job in jobs]
     unknown = [given for given in (name if name != "all" else None, first, last) if given is not None and given not in names]
     if unknown:

@@ -29,6 +29,7 @@ SMALL = {
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.execution.arrow.maxBytesPerBatch": "2147483647",  # as in conf/base.yml
     "spark.databricks.delta.snapshotPartitions": "1",
+    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
     "spark.databricks.delta.stats.skipping": "false",
     "spark.sql.optimizer.dynamicPartitionPruning.enabled": "false",
     "spark.sql.ui.retainedExecutions": "5",

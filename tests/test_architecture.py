@@ -8,7 +8,7 @@ import pytest
 
 from mapping_spark.errors import ConfigError
 from mapping_spark.job import Does, Job, in_order
-from mapping_spark.pipeline import all_jobs
+from mapping_spark.pipeline import declared_jobs
 from mapping_spark.tables import TABLES
 from mapping_spark.tables.contract import Table
 from mapping_spark.tables.ops import JOB_RUNS
@@ -24,7 +24,7 @@ def job(name: str, reads: tuple[Table, ...], writes: tuple[Table, ...]) -> Job:
 
 
 def test_every_table_has_exactly_one_writer_and_is_read_after_it() -> None:
-    jobs = all_jobs()
+    jobs = declared_jobs()
     written = [table.name for job in jobs for table in job.writes]
     assert sorted(written) == sorted(set(TABLES) - FILLED_ELSEWHERE)
     there: set[str] = set()

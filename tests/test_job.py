@@ -63,6 +63,18 @@ def test_new_input_settings_or_date_run_again(store: Store, settings: Settings) 
     assert execute(COPY, settings, DAY + dt.timedelta(days=1), store).status == "succeeded"
 
 
+def test_a_compacted_input_is_no_new_input(store: Store, settings: Settings) -> None:
+    add_user(store, "u2", 1)  # a second file
+    execute(COPY, settings, DAY, store)
+    changed = store.version(USER_IDS)
+    store.spark.sql(f"OPTIMIZE {store.relation(USER_IDS)}")
+    assert store.versions(USER_IDS) == ((changed or 0) + 1, changed)
+    assert execute(COPY, settings, DAY, store).status == "unchanged"
+    assert {row.user_id for row in store.read(USER_IDS).collect()} == {"u1", "u2"}
+    add_user(store, "u3", 2)
+    assert execute(COPY, settings, DAY, store).rows_out == 3
+
+
 def test_going_back_to_earlier_settings_runs_again(store: Store, settings: Settings) -> None:
     for seed in (7, 8):
         execute(COPY, settings.model_copy(update={"seed": seed}), DAY, store)

@@ -281,7 +281,7 @@ def measured_runs(
 
 def champion_run(promotions: DataFrame) -> str | None:
     """The run that was promoted last, or to which was rolled back; None before the first promotion."""
-    latest = _served_in_turn(promotions)
+    latest = served_in_turn(promotions)
     return latest[0] if latest else None
 
 
@@ -290,13 +290,13 @@ def previous_champion(promotions: DataFrame) -> str:
 
     A rollback takes its champion out of the line: rolling back twice goes two champions back, not to and fro.
     """
-    served = _served_in_turn(promotions)
+    served = served_in_turn(promotions)
     if len(served) < 2:
         raise MissingInput("gold.promotions", f"{len(served)} champion(s) in turn", "a champion before this one", "Promote another first.")
     return served[1]
 
 
-def _served_in_turn(promotions: DataFrame) -> list[str]:
+def served_in_turn(promotions: DataFrame) -> list[str]:
     """Champions still standing in line, the present one first."""
     rows = promotions.where(F.col("verdict").isin(PROMOTED, ROLLBACK)).orderBy("decided_at", "decision_id").collect()  # one per promotion
     line: list[str] = []

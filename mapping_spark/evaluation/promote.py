@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -20,6 +22,7 @@ from mapping_spark.evaluation.gate import (
     measured_runs,
     previous_champion,
     same_recipe,
+    served_in_turn,
 )
 from mapping_spark.models.base import ModelConfig
 from mapping_spark.models.fitting import latest_runs
@@ -93,6 +96,15 @@ def roll_back(store: Store) -> dict[str, str]:
     nothing = {"delta": None, "ci_low": None, "ci_high": None}
     store.insert_new(PROMOTIONS, rows(store.spark, PROMOTIONS, facts | nothing | {"decision_id": content_hash(facts)}))
     return {"from": found[present].model if present in found else str(present), "to": found[previous].model}
+
+
+def pinned_inputs(store: Store) -> list[dict[str, Any]]:
+    """What the champion and the one before it were fitted on: table name to version (of a deep model: the name of its training)."""
+    if not (store.exists(PROMOTIONS) and store.exists(MODEL_RUNS)):
+        return []
+    standing = served_in_turn(store.read(PROMOTIONS))[:2]
+    found = store.read(MODEL_RUNS).where(F.col("run_id").isin(standing)).select("input_versions").collect()  # two rows
+    return [json.loads(row["input_versions"]) for row in found]
 
 
 def serving(config: RecommendConfig, evidence: Evidence, configs: Mapping[str, ModelConfig], as_of: dt.date) -> RecommendConfig:

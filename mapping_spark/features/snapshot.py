@@ -250,6 +250,14 @@ def remove_expired(root: str, config: SnapshotConfig, now: dt.datetime, in_use: 
     return sorted(expired)
 
 
+def pinned_inputs(root: str) -> list[Mapping[str, int | None]]:
+    """What each finished snapshot under the root was made from: table name to version."""
+    folder = f"{root}/{FOLDER}"
+    found = manifests.open_folder(folder).get_file_info(fs.FileSelector("", allow_not_found=True))
+    places = [f"{folder}/{info.path}" for info in found]
+    return [manifests.read(place).versions for place in places if _is_finished(place)]
+
+
 def _last_used(filesystem: fs.FileSystem, info: fs.FileInfo) -> dt.datetime:
     try:
         with filesystem.open_input_stream(f"{info.path}/{_USED}") as stream:

@@ -66,6 +66,24 @@ EVENT_ACCOUNTING = Table(
     checks=(Check(name="in_equals_the_sum", condition="n_in = n_clean + n_duplicate + n_quarantined + n_late"),),
 )
 
+TABLE_MAINTENANCE = Table(
+    name="ops.table_maintenance",
+    grain="one row per table and run of maintain_tables",
+    columns=(
+        Column("table_name", "string", "The table, as <layer>.<name>."),
+        Column("maintained_at", "timestamp", "Start of the run.", unit="UTC"),
+        Column("n_files_before", "bigint", "Files of the current version before.", unit="files"),
+        Column("n_files_after", "bigint", "Files of the current version after small ones were merged.", unit="files"),
+        Column("n_bytes", "bigint", "Size of the current version after.", unit="bytes"),
+        Column("keep_days", "int", "Days for which replaced files stay.", unit="days"),
+        Column(
+            "oldest_pinned_version", "bigint", "Oldest Delta version kept for a run, a model or a snapshot; null where none.", nullable=True
+        ),
+    ),
+    primary_key=("table_name", "maintained_at"),
+    checks=(Check(name="stays_a_week", condition="keep_days >= 7"),),
+)
+
 _PROFILED = (
     Column(
         "as_of_date", "date", "The date of the run; of dated rows only those that a run for this date may use.", unit="business time zone"

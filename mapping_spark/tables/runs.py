@@ -68,6 +68,15 @@ def latest_inputs(store: Store, job: str, config_hash: str) -> tuple[dict[str, i
     return json.loads(row["input_versions"]), row["output_version"]
 
 
+def pinned_inputs(store: Store) -> list[dict[str, int | None]]:
+    """What the latest success of each job read (table name to version): what the next run of it compares with."""
+    if not store.exists(JOB_RUNS):
+        return []
+    latest = F.max_by("input_versions", F.struct("ended_at", "run_id")).alias("inputs")
+    found = store.read(JOB_RUNS).where("status = 'succeeded'").groupBy("job").agg(latest).collect()  # one row per job
+    return [json.loads(row["inputs"]) for row in found]
+
+
 def record(store: Store, **values: Any) -> None:
     """Append one run to the ledger."""
     store.create(JOB_RUNS)

@@ -26,13 +26,19 @@ from mapping_spark.tables.dictionary import create_view_sql, view_name
 from mapping_spark.tables.frames import conform, empty, widens
 from mapping_spark.tables.retries import retried
 
-_PROPERTIES = {
-    "delta.enableDeletionVectors": "false",
-    "delta.columnMapping.mode": "none",
-    "delta.logRetentionDuration": "interval 90 days",
-}
+KEEP_DAYS, LOG_DAYS = 30, 90
+"""Days for which replaced files stay, and for which the log remembers a commit, in a new table."""
+
+
+def _retention(files: int, log: int) -> dict[str, str]:
+    return {"delta.deletedFileRetentionDuration": f"interval {files} days", "delta.logRetentionDuration": f"interval {log} days"}
+
+
+_PROPERTIES = {"delta.enableDeletionVectors": "false", "delta.columnMapping.mode": "none"} | _retention(KEEP_DAYS, LOG_DAYS)
 _ROWS_PER_FILE = 12_500
 """Of a table with a layout: 800 files for 10 million rows, of which a filter on one of two columns reads about 30."""
+_REARRANGING = ("OPTIMIZE", "VACUUM START", "VACUUM END", "SET TBLPROPERTIES")
+"""Operations in Delta's history that change no row."""
 _FORBIDDEN_IN_PATHS = "`'\"\\;\n\r\0"
 
 Value = str | int | dt.date | Decimal
@@ -168,10 +174,19 @@ class Store:
 
     def version(self, table: Table) -> int | None:
         """The table's current Delta version; None where it is not there."""
+        return self.versions(table)[0]
+
+    def versions(self, table: Table) -> tuple[int | None, int | None]:
+        """The table's current Delta version and the last one that changed rows, by which results are told apart; None where it is
+        not there. They differ after a compaction or a vacuum. Where the log no longer holds the change, the current version is both.
+        """
         if not self.exists(table):
-            return None
-        row = self._handle(table).history(1).select("version").head()
-        return int(row["version"]) if row else None
+            return None, None
+        latest = self._handle(table).history(1).select("version", "operation").head()
+        if latest is None or latest["operation"] not in _REARRANGING:
+            return (None, None) if latest is None else (int(latest["version"]), int(latest["version"]))
+        changed = self._handle(table).history().where(~F.col("operation").isin(*_REARRANGING)).agg(F.max("version")).head()
+        return int(latest["version"]), int(latest["version"] if changed is None or changed[0] is None else changed[0])
 
     def count(self, table: Table, version: int | None = None) -> int:
         """Rows of the table; answered from Delta's file statistics, without a scan. A version's count never changes: it is kept."""
@@ -237,6 +252,31 @@ class Store:
             return
         named = ", ".join(literal(day) for day in days or ())
         self._overwrite(table, frame, f"`{table.partition_by[0]}` IN ({named})" if days else "true")
+
+    def commits(self, table: Table) -> dict[int, dt.datetime]:
+        """Version to the time (UTC) of its commit, as far as the log remembers."""
+        rows = self._handle(table).history().select("version", F.unix_timestamp("timestamp").alias("at")).collect()
+        return {row["version"]: dt.datetime.fromtimestamp(row["at"], dt.UTC) for row in rows}
+
+    def size(self, table: Table) -> tuple[int, int]:
+        """Files and bytes of the current version."""
+        row = self._handle(table).detail().select("numFiles", "sizeInBytes").first()
+        return (row["numFiles"], row["sizeInBytes"]) if row else (0, 0)
+
+    def retain(self, table: Table, file_days: int, log_days: int) -> None:
+        """Let every vacuum and log cleanup of the table, whoever starts it, spare what was in use within so many days."""
+        wanted, row = _retention(file_days, log_days), self._handle(table).detail().select("properties").first()
+        if row is None or not wanted.items() <= row["properties"].items():
+            properties = ", ".join(f"{quoted(key)} = {quoted(value)}" for key, value in wanted.items())
+            self.spark.sql(f"ALTER TABLE {self.relation(table)} SET TBLPROPERTIES ({properties})")
+
+    def compact(self, table: Table) -> None:
+        """Merge small files, each partition by itself; the rows stay as they are."""
+        retried(lambda: self.spark.sql(f"OPTIMIZE {self.relation(table)}").collect(), table.name)
+
+    def vacuum(self, table: Table) -> None:
+        """Remove the files that no version within the table's retention uses."""
+        self.spark.sql(f"VACUUM {self.relation(table)}").collect()
 
     def _handle(self, table: Table) -> DeltaTable:
         if self.catalog is None:

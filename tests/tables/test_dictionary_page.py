@@ -6,7 +6,7 @@ import re
 from xml.etree import ElementTree
 
 from mapping_spark.console import dictionary
-from mapping_spark.pipeline import all_jobs
+from mapping_spark.pipeline import declared_jobs
 from mapping_spark.tables import TABLES
 from mapping_spark.tables.contract import Column, Table
 from mapping_spark.tables.dictionary_page import Lineage, dictionary_html, dictionary_markdown, lineage_svg, mermaid, neighbours
@@ -35,7 +35,7 @@ def test_the_picture_has_a_box_per_name_and_a_line_per_step() -> None:
 
 
 def test_both_forms_name_every_declared_table_and_column() -> None:
-    markdown, page = (dictionary(None, form, all_jobs()) for form in ("md", "html"))
+    markdown, page = (dictionary(None, form, declared_jobs()) for form in ("md", "html"))
     assert all(f"### `{name}`" in markdown and f'<section id="{name}">' in page for name in TABLES)
     n_lines = sum(len(table.columns) + len(table.measures) for table in TABLES.values())
     assert markdown.count("\n| `") == n_lines == page.count("<tr><td>")
