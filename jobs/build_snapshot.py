@@ -12,8 +12,8 @@ from mapping_spark.tables.silver import EVENTS, INTERACTIONS, ITEM_IDS, USER_IDS
 
 def build(run: Run) -> int | None:
     """One snapshot per shape that a deep model reads; an equal one is used again."""
-    of, ids = run.settings, (run.read(USER_IDS), run.read(ITEM_IDS))
-    made_from = Content("interactions", run.as_of, run.data_versions, *map(run.count, (USER_IDS, ITEM_IDS)), of.interactions, of.snapshot)
+    of, ids, n_users, n_items = run.settings, (run.read(USER_IDS), run.read(ITEM_IDS)), run.count(USER_IDS), run.count(ITEM_IDS)
+    made_from = Content("interactions", run.as_of, run.data_versions, n_users, n_items, of.interactions, of.snapshot)
     histories = replace(made_from, shape="sequences")
     pairs = interaction_rows(as_of_slice(run.read(INTERACTIONS), run.as_of))
     rows = [(made_from, pairs), (histories, sequence_rows(run.read(EVENTS), *ids, histories))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -21,7 +22,16 @@ AsOf = Annotated[str | None, typer.Option(help="YYYY-MM-DD; only events of earli
 Overrides = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a setting; repeatable.")]
 First = Annotated[str | None, typer.Option("--from", metavar="JOB", help="Of all: begin with this job.")]
 Last = Annotated[str | None, typer.Option("--to", metavar="JOB", help="Of all: end with this job.")]
+
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen and write nothing.")]
+
+
+class RunsFormat(StrEnum):
+    """How `runs` shows the ledger."""
+
+    TABLE = "table"
+    PROMETHEUS = "prometheus"
+    OPENLINEAGE = "openlineage"
 
 
 @app.command()
@@ -178,15 +188,23 @@ def graph(
 
 @app.command()
 def runs(env: Env = "demo", overrides: Overrides = None, job: Annotated[str | None, typer.Option(help="Only this job.")] = None,
-         latest: Annotated[int, typer.Option(help="How many, latest first.")] = 30) -> None:  # fmt: skip
+         latest: Annotated[int, typer.Option(help="How many, latest first.")] = 30,
+         format_: Annotated[RunsFormat, typer.Option("--format", help="A table, or a text for another system.")] = RunsFormat.TABLE,
+         ) -> None:  # fmt: skip
     """Show the ledger.
 
-    Which job ran when, for which date, how long, and how it ended.
+    Which job ran when, for which date, how long, and how it ended; or the same as metrics (prometheus, all runs) or events (openlineage).
     """
-    from mapping_spark import lineage, pipeline
+    from mapping_spark import lineage, monitoring, pipeline
 
     _, _, store = pipeline.open_environment(env, "1970-01-01", overrides or [])
-    lineage.show_runs(store, job, latest)
+    chosen = lineage.ledger(store, job)
+    if format_ is RunsFormat.PROMETHEUS:
+        print(monitoring.prometheus(monitoring.latest_by_status(chosen).collect()), end="")  # two rows per job
+    elif format_ is RunsFormat.OPENLINEAGE:
+        print(monitoring.openlineage(lineage.latest_runs(chosen, latest), pipeline.declared_jobs(), f"mapping_spark.{env}"), end="")
+    else:
+        lineage.show_runs(lineage.latest_runs(chosen, latest))
 
 
 @app.command(name="lineage")

@@ -12,7 +12,7 @@ import datetime as dt
 import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +25,7 @@ from mapping_spark.memory import PeakMemory
 from mapping_spark.secrets import hide, resolve
 from mapping_spark.session import build_session
 from mapping_spark.settings import Settings, load_settings
-from mapping_spark.tables import runs
+from mapping_spark.tables import runs, sizing
 from mapping_spark.tables.contract import Table
 from mapping_spark.tables.locks import locked
 from mapping_spark.tables.store import Store
@@ -158,7 +158,8 @@ class Job:
         as_of = settings.date(options.as_of)
         store = open_store(self.name, settings)
         if options.dry_run:
-            print("\n".join(plan(self, settings, as_of, store)))
+            for line in plan(self, settings, as_of, store):
+                print(line)
         else:
             print(execute(self, settings, as_of, store))
 
@@ -283,21 +284,27 @@ def _safe_message(fault: Exception) -> str:
     return type(fault).__name__ + (f" {condition}" if condition else "")
 
 
-def plan(job: Job, settings: Settings, as_of: dt.date, store: Store) -> list[str]:
-    """What a run would read and write, without writing anything."""
+def plan(job: Job, settings: Settings, as_of: dt.date, store: Store) -> Iterator[str]:
+    """What a run would read, ask of the cluster and write, line by line, without writing anything.
+
+    Raises `ConfigError` with the setting to change where that lies over a limit (`limits`).
+    """
     run, key = prepare(job, settings, as_of, store)
     last = runs.latest_keys(store, as_of).get(job.name)
-    lines = [f"{job.name} as of {as_of}"]
+    yield f"{job.name} as of {as_of}"
+    inputs: list[sizing.Input] = []
     for table in (*job.reads, *job.rules):
         version = run.versions[table.name]
-        state = "not there, taken as empty" if version is None else f"version {version}, {store.count(table, version):,} rows"
-        lines.append(f"  reads  {table.name}: {state}")
-    lines.append(f"  plan   {job.work}")
+        if version is not None:
+            inputs.append(sizing.measure(store, table, version))
+        yield f"  reads  {table.name}: {'not there, taken as empty' if version is None else inputs[-1]}"
+    yield f"  size   at most {sizing.shuffle_bytes(inputs) / 1e6:,.1f} MB to shuffle (each input once, as rows in memory)"
+    sizing.refuse_too_large(job.name, inputs, settings.limits)
+    yield f"  plan   {job.work}"
     if isinstance(job.work, Does) and job.work.foresee is not None:
-        lines += [f"         {line}" for line in job.work.foresee(run)]
+        yield from (f"         {line}" for line in job.work.foresee(run))
     unchanged = last == key and not job.always
-    lines.append("  would be skipped: the same run has already succeeded" if unchanged else f"  run key {key}")
-    return lines
+    yield "  would be skipped: the same run has already succeeded" if unchanged else f"  run key {key}"
 
 
 def in_order(jobs: Mapping[str, Job]) -> list[Job]:

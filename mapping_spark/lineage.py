@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.sql import Row
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from mapping_spark.console import say
@@ -100,13 +100,22 @@ def _show_recommendation(store: Store, recommendation_id: str) -> dt.date:
     return date
 
 
-def show_runs(store: Store, job: str | None, latest: int) -> None:
-    """The ledger, latest first."""
-    chosen = store.read(JOB_RUNS).where(F.lit(True) if job is None else F.col("job") == F.lit(job))
+def ledger(store: Store, job: str | None) -> DataFrame:
+    """Rows of ops.job_runs, of one job or of all."""
+    return store.read(JOB_RUNS).where(F.lit(True) if job is None else F.col("job") == F.lit(job))
+
+
+def latest_runs(runs: DataFrame, latest: int) -> list[Row]:
+    """So many rows of the ledger, latest first."""
+    return runs.orderBy(F.desc("ended_at"), "run_id").limit(latest).collect()
+
+
+def show_runs(runs: Sequence[Row]) -> None:
+    """Rows of the ledger as a table."""
     rows = [
         (row.run_id[:_SHORT], row.job, row.as_of_date, row.status, f"{row.started_at:%Y-%m-%d %H:%M:%S}",
          round((row.ended_at - row.started_at).total_seconds(), 1), row.rows_in, row.rows_out, row.output_version, row.error)
-        for row in chosen.orderBy(F.desc("ended_at"), "run_id").limit(latest).collect()
+        for row in runs
     ]  # fmt: skip
     header = ("run", "job", "as of", "status", "started, UTC", "seconds", "rows in", "rows out", "version", "error")
     show_table("Runs (ops.job_runs), latest first", header, rows)

@@ -59,7 +59,8 @@ def run_all(settings: Settings, as_of: dt.date, store: Store, jobs: Sequence[Job
     done = {} if dry_run else latest_keys(store, as_of)
     for number, job in enumerate(chosen, start=1):
         if dry_run:
-            console.say("\n".join(plan(job, settings, as_of, store)))
+            for line in plan(job, settings, as_of, store):
+                console.say(line)
             continue
         with console.waiting(f"{number}/{len(chosen)} {job.name}"):
             outcome = execute(job, settings, as_of, store, done)

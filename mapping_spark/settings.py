@@ -39,6 +39,7 @@ from mapping_spark.secrets import resolve
 from mapping_spark.tables.contract import IDENTIFIER
 from mapping_spark.tables.maintenance import MaintenanceConfig
 from mapping_spark.tables.runs import content_hash
+from mapping_spark.tables.sizing import LimitsConfig
 from mapping_spark.tables.watch import WatchConfig
 from mapping_spark.training.settings import TrainingConfig
 
@@ -80,6 +81,7 @@ class Settings(Section):
     store: StoreConfig = StoreConfig()
     sql: SqlConfig = SqlConfig()
     maintenance: MaintenanceConfig = MaintenanceConfig()
+    limits: LimitsConfig = LimitsConfig()
     spark: dict[str, str] = Field(default_factory=dict, repr=False)
     """Spark settings of a session that this project starts; a secret as `${env:NAME}` or `${file:/path}`, never itself."""
     ingest: IngestConfig = IngestConfig()

@@ -57,6 +57,10 @@ class AlsConfig(ModelConfig):
         "min_users": Choice((1, 5, 10)),
     }
 
+    def factor_bytes(self, n_users: int, n_items: int) -> int:
+        """float32 factors of every user and item."""
+        return 4 * self.rank * (n_users + n_items)
+
 
 @dataclass(frozen=True, slots=True)
 class Als:

@@ -25,6 +25,10 @@ from mapping_spark.errors import MissingInput
 class ModelConfig(Section):
     """Settings of a model: frozen, unknown keys refused."""
 
+    def factor_bytes(self, n_users: int, n_items: int) -> int:
+        """Bytes of the factors that the fitted model holds whole; 0 where it holds none, or a training plan counts them."""
+        return 0
+
 
 class RetrievalConfig(ModelConfig):
     """What a deep model that retrieves may add to its scores."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -17,9 +17,12 @@ from mapping_spark.errors import ConfigError, MissingInput
 from mapping_spark.models import artifact, registry
 from mapping_spark.models.base import DeepVectorModel, Fusion, FusionModel, ModelConfig, PairModel, TrainingData, VectorModel, Vectors
 from mapping_spark.side_by_side import as_finished
+from mapping_spark.tables.contract import Table
 from mapping_spark.tables.frames import rows
 from mapping_spark.tables.gold import MODEL_RUNS
 from mapping_spark.tables.runs import as_json, code_version, content_hash
+from mapping_spark.tables.silver import ITEM_IDS, USER_IDS
+from mapping_spark.tables.sizing import LimitsConfig, refuse_large_factors
 from mapping_spark.tables.store import Store
 
 if TYPE_CHECKING:
@@ -176,3 +179,15 @@ def _of_date(runs: DataFrame, as_of: dt.date) -> DataFrame:
 
 def _as_text(config: ModelConfig) -> str:
     return json.dumps(config.model_dump(mode="json"), sort_keys=True)
+
+
+def describe_factors(models: Mapping[str, ModelConfig], limits: LimitsConfig, count: Callable[[Table], int]) -> list[str]:
+    """A line per model that holds factors of all users and items. Raises `ConfigError` where they lie over the limit.
+
+    `count`: rows of a table.
+    """
+    n_users, n_items = count(USER_IDS), count(ITEM_IDS)
+    sizes = {name: size for name, config in models.items() if (size := config.factor_bytes(n_users, n_items))}
+    for name, size in sizes.items():
+        refuse_large_factors(name, size, limits)
+    return [f"{name}: factors of {size / 1e6:,.1f} MB" for name, size in sizes.items()]

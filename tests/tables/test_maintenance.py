@@ -34,6 +34,7 @@ def store(spark: SparkSession, tmp_path: Path) -> Store:
         store.replace_slice(USER_IDS, rows(spark, USER_IDS, {"user_id": f"u{number}", "user_idx": number}), {})
     for version, days in enumerate((50, 40, 30, 20)):
         date_back(Path(store.location(USER_IDS)), version, days_ago(days))
+    assert spark._jvm is not None
     spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
     return store
 

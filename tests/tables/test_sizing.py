@@ -1,0 +1,37 @@
+"""What a plan would ask of a cluster, by hand, and that it is refused over a limit with the setting to change."""
+
+from __future__ import annotations
+
+import pytest
+
+from mapping_spark.errors import ConfigError
+from mapping_spark.tables.silver import INTERACTIONS, USER_IDS
+from mapping_spark.tables.sizing import Input, LimitsConfig, refuse_large_factors, refuse_too_large, shuffle_bytes
+
+USERS = Input(USER_IDS, version=3, n_rows=1_000, n_bytes=5_000_000)
+PAIRS = Input(INTERACTIONS, version=1, n_rows=2_000, n_bytes=1, key="user_idx", n_rows_of_key=500)
+
+
+def test_a_row_is_a_word_per_column_and_one_for_nulls_and_more_for_text() -> None:
+    assert USERS.row_bytes == 8 + (8 + 24) + 8  # user_id, user_idx
+    assert shuffle_bytes([USERS]) == 48_000
+
+
+def test_an_input_says_rows_bytes_and_its_heaviest_key() -> None:
+    assert str(USERS) == "version 3, 1,000 rows, 5.0 MB"
+    assert str(PAIRS).endswith("; heaviest user_idx: 25.00% of them")
+
+
+def test_within_the_limits_nothing_is_refused() -> None:
+    refuse_too_large("fold", [USERS, PAIRS], LimitsConfig())
+    refuse_too_large("start", [], LimitsConfig())
+    refuse_large_factors("als", 16_000_000_000, LimitsConfig())
+
+
+def test_a_plan_over_a_limit_names_number_and_setting() -> None:
+    with pytest.raises(ConfigError, match=r"job fold: about 4.8e-05 GB to shuffle; expected at most limits.shuffle_gb = 1e-06"):
+        refuse_too_large("fold", [USERS], LimitsConfig(shuffle_gb=1e-6))
+    with pytest.raises(ConfigError, match=r"500 rows of silver.interactions with one user_idx; expected at most limits.rows_per_key = 499"):
+        refuse_too_large("fold", [USERS, PAIRS], LimitsConfig(rows_per_key=499))
+    with pytest.raises(ConfigError, match=r"models.als: factors of 2 GB; expected at most limits.factors_gb = 1. Lower models.als.rank"):
+        refuse_large_factors("als", 2_000_000_000, LimitsConfig(factors_gb=1))
