@@ -58,7 +58,7 @@ package: setup ## Build the wheel and an archive of Python with all that workers
 	@PYTHONPATH=. $(BIN)/python tools/package.py build
 
 test: setup lint ## Run the linters and every test
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 30
 
 lint: setup ## ruff, mypy strict, import contracts
 	$(BIN)/ruff check .
