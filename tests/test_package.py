@@ -1,8 +1,9 @@
-"""The wheel and the archive of Python: what is in them, and archives that cannot be used."""
+"""The wheel and the archive of Python: what is in them, a worker that has nothing else, and archives that cannot be used."""
 
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import pytest
 from mapping_spark.errors import EnvironmentFault
 from tools import cluster, package
 
+ELSEWHERE = {"PATH": "/usr/bin:/bin", "PYTHONPATH": "", "HOME": "/nonexistent"}
+"""The environment of a worker: no way from it leads to this project or its packages."""
 PYTHON = {"spark.pyspark.python": "./env/bin/python", "spark.pyspark.driver.python": sys.executable}
 
 
@@ -65,6 +68,23 @@ def test_an_archive_is_the_same_each_time_whole_and_without_paths_of_this_machin
     with pytest.raises(EnvironmentFault, match="lib/d: a path of this machine in it"):
         package.write(tmp_path / "third.tar.gz", files | {"lib/d": f"#!{sys.prefix}/bin/python".encode()})
     assert not (tmp_path / "third.tar.gz").exists()
+
+
+def test_workers_with_nothing_but_the_archive_run_this_code(wheel: Path, tmp_path: Path) -> None:
+    """The archive of fewer packages than `make package` takes: what an Arrow task over this package loads."""
+    archive, asked = tmp_path / "env.tar.gz", ["delta-spark", "pandas", "pyarrow", "pydantic", "pyyaml", "safetensors"]
+    package.write(archive, package.contents(wheel, package.needed(asked)))
+    conf = cluster.driver_conf(tmp_path) | PYTHON | {"spark.executor.memory": "700m", "spark.driver.memory": "700m"}
+    with cluster.cluster(tmp_path, memory="1g", env=ELSEWHERE) as started:
+        options = ["--master", started.master, "--archives", f"{archive}#env", *configured(conf)]
+        done = submitted(package.PROJECT / "tests" / "worker_facts.py", *options)
+    assert done.returncode == 0, done.stderr
+    workers = json.loads(done.stdout.splitlines()[-1])
+    folders = [Path(worker["prefix"]) for worker in workers]
+    assert {folder.relative_to(tmp_path).parts[0] for folder in folders} == {"worker1", "worker2"}
+    for folder, worker in zip(folders, workers, strict=True):
+        assert Path(worker["program"]) == folder / "bin" / "python"
+        assert Path(worker["package"]) == folder / package.PACKAGES / "mapping_spark" / "__init__.py"
 
 
 @pytest.mark.parametrize("content", [None, gzip.compress(b"no tar", mtime=0)[:-9]], ids=["missing", "broken"])
