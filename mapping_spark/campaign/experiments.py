@@ -1,6 +1,6 @@
 """Reading experiments: from sums per (metric, variant, segment) to rows with effects, intervals and a verdict with its reason.
 
-Pure functions on a few rows; the sums come from gold.experiment_sums, or from `Moments.of` on any small frame.
+Pure functions on a few rows; the sums come from gold.experiment_sums (`grouped`), or from any small frame (`groups_of`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pandas as pd
+
 from mapping_spark.campaign import bayes, verdicts
 from mapping_spark.campaign.comparisons import false_discovery, family_wise
 from mapping_spark.campaign.effects import SIGNIFICANCE, Effect, mean_effect, proportion_effect, sample_ratio_p_value
@@ -17,6 +19,7 @@ from mapping_spark.campaign.moments import Adjustment, Estimate, Moments, cuped,
 from mapping_spark.campaign.segments import Shrunk, shrink
 from mapping_spark.campaign.sequential import AlwaysValid, always_valid, mixing_variance
 from mapping_spark.campaign.verdicts import Evidence, Verdict
+from mapping_spark.errors import ContractError
 
 CONTROL = "control"
 """The variant of those held out."""
@@ -90,6 +93,38 @@ def grouped(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, 
             by_variant = by_segment.setdefault(segment, {})
             by_variant[row["variant"]] = total([by_variant.get(row["variant"], total([])), Moments.from_row(row)])
     return groups
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What a metric is made of in a frame with one row per user."""
+
+    numerator: str
+    denominator: str | None = None
+    """Of a ratio; a mean or a proportion has none."""
+    covariate: str | None = None
+    """Known of the user before assignment (CUPED)."""
+
+
+def groups_of(users: pd.DataFrame, metrics: Mapping[str, Columns]) -> dict[str, dict[str, dict[str, Moments]]]:
+    """Sums of a frame with one row per user: user_id, variant, the columns of the metrics, and segment where there are any.
+
+    Raises `ContractError` where a user has several rows: see `exposures.judge_exposures` for which of them counts.
+    """
+    n_repeated = int(users["user_id"].duplicated().sum())
+    if n_repeated:
+        fix = "Keep one row per user; leave out who was in two variants."
+        raise ContractError("users of an experiment", f"{n_repeated} rows of users who have another", "one row per user", fix)
+    parts = {ALL: users} | ({str(name): part for name, part in users.groupby("segment")} if "segment" in users else {})
+    return {
+        metric: {name: {str(variant): _moments(own, of) for variant, own in part.groupby("variant")} for name, part in parts.items()}
+        for metric, of in metrics.items()
+    }
+
+
+def _moments(users: pd.DataFrame, of: Columns) -> Moments:
+    beside = (None if name is None else users[name].to_numpy(float) for name in (of.denominator, of.covariate))
+    return Moments.of(users[of.numerator].to_numpy(float), *beside)
 
 
 def read_experiment(experiment: Experiment, groups: Groups) -> list[dict[str, Any]]:
