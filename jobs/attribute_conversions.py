@@ -10,7 +10,7 @@ from mapping_spark.tables.silver import CURRENCY_RATES, EVENTS
 def attribution(run: Run) -> None:
     """Give the credits, then sum them by channel."""
     events = priced(run.read(EVENTS), run.read(CURRENCY_RATES), run.settings.campaigns.currency)
-    attribute(run.store, events, run.settings.attribution, run.as_of)
+    attribute(run.store, events, run.settings.attribution, run.as_of, run.settings.seed)
 
 
 JOB = Job(
@@ -18,7 +18,7 @@ JOB = Job(
     reads=(EVENTS, CURRENCY_RATES),
     writes=(ATTRIBUTED_CONVERSIONS, CHANNEL_ATTRIBUTION),
     work=Does(attribution, "replace all rows of gold.attributed_conversions and gold.channel_attribution"),
-    config=("attribution", "campaigns"),
+    config=("attribution", "campaigns", "seed"),
 )
 
 if __name__ == "__main__":

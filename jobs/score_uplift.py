@@ -1,11 +1,11 @@
-"""gold.uplift_scores, gold.uplift_bins, gold.uplift_metrics: whom the campaigns moved that held users out."""
+"""gold.uplift_scores, gold.uplift_bins, gold.uplift_calibration, gold.uplift_metrics: whom the campaigns moved that held users out."""
 
 from mapping_spark.campaign.inputs import priced
 from mapping_spark.campaign.uplift_tables import score_all
 from mapping_spark.job import Does, Job, Run
 from mapping_spark.tables.gold import CAMPAIGN_OUTCOMES
 from mapping_spark.tables.silver import CAMPAIGNS, CURRENCY_RATES, EVENTS
-from mapping_spark.tables.uplift import UPLIFT_BINS, UPLIFT_METRICS, UPLIFT_SCORES
+from mapping_spark.tables.uplift import UPLIFT_BINS, UPLIFT_CALIBRATION, UPLIFT_METRICS, UPLIFT_SCORES
 
 READS = (CAMPAIGN_OUTCOMES, CAMPAIGNS)
 
@@ -21,7 +21,7 @@ def score(run: Run) -> None:
 JOB = Job(
     name="score_uplift",
     reads=(*READS, EVENTS, CURRENCY_RATES),
-    writes=(UPLIFT_SCORES, UPLIFT_BINS, UPLIFT_METRICS),
+    writes=(UPLIFT_SCORES, UPLIFT_BINS, UPLIFT_CALIBRATION, UPLIFT_METRICS),
     work=Does(score, "replace the slice as_of_date"),
     config=("uplift", "seed", "campaigns"),
 )

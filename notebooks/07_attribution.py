@@ -58,7 +58,7 @@ by_path.orderBy(F.desc("order"), "path").toPandas()
 # COMMAND ----------
 
 attributed = build_attributed(journeys, config).persist()
-channels = build_channels(attributed, journeys, lost, as_of=as_of).toPandas()
+channels = build_channels(attributed, journeys, lost, config, as_of=as_of, seed=settings.seed).toPandas()
 credits = channels.pivot(index="channel", columns="method", values="conversions").fillna(0).astype(float)
 credits
 

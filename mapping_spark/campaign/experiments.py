@@ -17,7 +17,7 @@ from mapping_spark.campaign.comparisons import false_discovery, family_wise
 from mapping_spark.campaign.effects import SIGNIFICANCE, Effect, mean_effect, proportion_effect, sample_ratio_p_value
 from mapping_spark.campaign.moments import Adjustment, Estimate, Moments, cuped, total
 from mapping_spark.campaign.segments import Shrunk, shrink
-from mapping_spark.campaign.sequential import AlwaysValid, always_valid, mixing_variance
+from mapping_spark.campaign.sequential import AlwaysValid, always_valid, mixing_variance, planned_look
 from mapping_spark.campaign.verdicts import Evidence, Verdict
 from mapping_spark.errors import ContractError
 
@@ -54,9 +54,21 @@ class Experiment:
     """Users the experiment will have at its end; 0 where it has ended: those it has."""
     is_running: bool = False
     """While it runs, always-valid p-values and intervals decide, so that looking does no harm."""
+    looks: tuple[float, ...] = ()
+    """Shares of `planned_users` at which it is looked at, the last 1: then group-sequential bounds decide, at its end, too."""
     alpha: float = SIGNIFICANCE
     sample_ratio_level: float = 0.001
     """A sample-ratio p-value below it blocks every verdict."""
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether what is read must hold at several looks."""
+        return self.is_running or bool(self.looks)
+
+    def information(self, n_users: int) -> list[float]:
+        """Shares of the information at the planned looks up to now, this one the last: 1 where the experiment has ended."""
+        share = min(1.0, n_users / self.planned_users) if self.is_running and self.planned_users else 1.0
+        return [*(look for look in self.looks if look < share), share]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +172,17 @@ def _barred(experiment: Experiment, groups: Groups) -> dict[str, tuple[Verdict |
 def _of_metric(experiment: Experiment, metric: Metric, by_segment: Mapping[str, Mapping[str, Moments]]) -> list[Comparison]:
     """Every variant in every segment; those of the segments get their shrunk effects."""
     variants = sorted(({*by_segment[ALL], *experiment.shares} - {CONTROL}) or {CONTROL})
-    comparisons = {(s, v): _compare(experiment, metric, by_segment[s], v, s) for s in sorted(by_segment) for v in variants}
+    n_users = sum(moments.n_users for moments in by_segment[ALL].values())
+    information = experiment.information(n_users) if experiment.looks and n_users else []
+    comparisons = {(s, v): _compare(experiment, metric, by_segment[s], (s, v), information) for s in sorted(by_segment) for v in variants}
     shrunk = {v: shrink({s: c.effect for (s, of), c in comparisons.items() if of == v and s != ALL}).segments for v in variants}
     return [replace(comparison, shrunk=shrunk[v].get(s)) for (s, v), comparison in comparisons.items()]
 
 
-def _compare(experiment: Experiment, metric: Metric, by_variant: Mapping[str, Moments], variant: str, segment: str) -> Comparison:
+def _compare(
+    experiment: Experiment, metric: Metric, by_variant: Mapping[str, Moments], of: tuple[str, str], information: Sequence[float]
+) -> Comparison:
+    segment, variant = of
     adjustment = cuped(by_variant.values())
     nobody = total([])
     treated_sums, control_sums = by_variant.get(variant, nobody), by_variant.get(CONTROL, nobody)
@@ -176,9 +193,11 @@ def _compare(experiment: Experiment, metric: Metric, by_variant: Mapping[str, Mo
         effect = mean_effect(treated, control, alpha=experiment.alpha)
     n_users = sum(moments.n_users for moments in by_variant.values())
     planned = effect.standard_error * math.sqrt(min(1.0, n_users / (experiment.planned_users or n_users or 1)))
-    sequential = always_valid(
-        effect.difference, effect.standard_error, mixing_variance(planned, alpha=experiment.alpha), alpha=experiment.alpha
-    )
+    if information:
+        sequential = planned_look(effect.difference, effect.standard_error, information, alpha=experiment.alpha)
+    else:
+        mixing = mixing_variance(planned, alpha=experiment.alpha)
+        sequential = always_valid(effect.difference, effect.standard_error, mixing, alpha=experiment.alpha)
     belief = _beliefs(metric, by_variant, adjustment).get(variant, bayes.NOTHING)
     return Comparison(metric, variant, segment, treated, control, effect, sequential, adjustment, belief)
 
@@ -196,7 +215,7 @@ def _beliefs(metric: Metric, by_variant: Mapping[str, Moments], adjustment: Adju
 
 def _adjusted(experiment: Experiment, comparisons: Sequence[Comparison]) -> list[float]:
     """Adjusted p-values, in the order of the comparisons."""
-    p_values = [one.sequential.p_value if experiment.is_running else one.effect.p_value for one in comparisons]
+    p_values = [one.sequential.p_value if experiment.is_sequential else one.effect.p_value for one in comparisons]
     families: dict[str, list[int]] = {}
     for at, one in enumerate(comparisons):
         families.setdefault(PRIMARY if one.is_headline else GUARDRAIL if one.metric.role == GUARDRAIL else SECONDARY, []).append(at)
@@ -209,7 +228,7 @@ def _adjusted(experiment: Experiment, comparisons: Sequence[Comparison]) -> list
 
 
 def _verdict(experiment: Experiment, one: Comparison, adjusted_p: float) -> Verdict:
-    low, high = (one.effect.ci_low, one.effect.ci_high) if not experiment.is_running else (one.sequential.low, one.sequential.high)
+    low, high = (one.sequential.low, one.sequential.high) if experiment.is_sequential else (one.effect.ci_low, one.effect.ci_high)
     evidence = Evidence(
         difference=one.effect.difference,
         ci_low=low,
