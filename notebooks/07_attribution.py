@@ -59,8 +59,8 @@ by_path.orderBy(F.desc("order"), "path").toPandas()
 
 attributed = build_attributed(journeys, config).persist()
 channels = build_channels(attributed, journeys, lost, config, as_of=as_of, seed=settings.seed).toPandas()
-credits = channels.pivot(index="channel", columns="method", values="conversions").fillna(0).astype(float)
-credits
+credit = channels.pivot(index="channel", columns="method", values="conversions").fillna(0).astype(float)
+credit
 
 # COMMAND ----------
 
@@ -91,13 +91,13 @@ from mapping_spark.campaign.markov_attribution import removal_effects
 
 effects = pd.Series(removal_effects(CHAIN), name="truth").to_frame()
 effects["counted"] = channels[channels["method"] == "markov_1"].set_index("channel")["removal_effect"]
-effects["share by Markov"] = credits["markov_1"] / credits["markov_1"].sum()
-effects["share by last touch"] = credits["last"] / credits["last"].sum()
+effects["share by Markov"] = credit["markov_1"] / credit["markov_1"].sum()
+effects["share by last touch"] = credit["last"] / credit["last"].sum()
 effects.round(3)
 
 # COMMAND ----------
 
-axes = credits.T.plot.barh(stacked=True, figsize=(8, 3.5), xlabel="orders", ylabel="", width=0.8)
+axes = credit.T.plot.barh(stacked=True, figsize=(8, 3.5), xlabel="orders", ylabel="", width=0.8)
 axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
 axes.figure.tight_layout()
 

@@ -127,23 +127,28 @@ pd.Series({"users": int(chosen.sum()), "cost": planned.cost, "gain": planned.gai
 # MAGIC ## What would it have brought?
 # MAGIC
 # MAGIC The log of the experiment tells: users who by chance were given what the plan would give stand for the others (inverse propensity,
-# MAGIC plain and normalised). Below the truth, and what chance would have done with the same number of coupons.
+# MAGIC plain and normalised; doubly robust starts from modelled outcomes and weighs only what they miss). Below stands the truth, and
+# MAGIC what chance would have done with the same number of coupons.
 
 # COMMAND ----------
 
 from mapping_spark.campaign.off_policy import policy_sums
+from mapping_spark.campaign.uplift import cross_fit_with, untreated
 from mapping_spark.tables.measures import measure
 from mapping_spark.tables.uplift import PLAN_VALUES, TARGETING_SUMMARY, UPLIFT_METRICS
 
-log = ready.withColumn("campaign_id", F.lit("coupon"))
-value = measure(policy_sums(log, planned.chosen), PLAN_VALUES).toPandas()
-value[["n_users", "n_targeted", "ips", "ips_low", "ips_high", "snips", "snips_low", "snips_high"]].round(4)
+at_rest = cross_fit_with(ready, untreated, base, n_folds=2).out_of_fold(ready, "if_not")
+outcomes = {"campaign_id": F.lit("coupon"), "if_treated": F.col("if_not") + F.col("uplift")}
+log = at_rest.join(scored[best], on="user_id", how="inner").withColumns(outcomes)
+value = measure(policy_sums(log, planned.chosen), PLAN_VALUES).toPandas().iloc[0]
+estimates = {name: value[[name, f"{name}_low", f"{name}_high"]].to_numpy() for name in ("ips", "snips", "doubly_robust")}
+pd.DataFrame(estimates, index=["conversions per user", "low", "high"]).T.astype(float).round(4)
 
 # COMMAND ----------
 
-at_rest = (0.2 + 0.1 * users["loyalty"]).mean()
+without = (0.2 + 0.1 * users["loyalty"]).mean()
 by_plan, by_chance = (users["effect"] * chosen).mean(), users["effect"].mean() * chosen.mean()
-pd.Series({"nobody": at_rest, "by chance": at_rest + by_chance, "by the plan": at_rest + by_plan}, name="conversions per user").round(4)
+pd.Series({"nobody": without, "by chance": without + by_chance, "by the plan": without + by_plan}, name="conversions per user").round(4)
 
 # COMMAND ----------
 

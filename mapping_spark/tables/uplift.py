@@ -22,7 +22,12 @@ UPLIFT_SCORES = Table(
             "double",
             "Expected change of the chance to convert by being sent the campaign, by models that have not seen the user.",
         ),
-        Column("if_not", "double", "Expected chance to convert without the campaign, by models that have not seen the user."),
+        Column(
+            "if_not",
+            "double",
+            "Expected chance to convert without the campaign, by models that have not seen the user; null where it was not kept.",
+            nullable=True,
+        ),
         Column("variant", "string", "What the user was given; `control` where held out."),
         _SEGMENT,
     ),
