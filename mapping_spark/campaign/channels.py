@@ -81,7 +81,7 @@ def _shapley(journeys: DataFrame, lost: DataFrame, config: AttributionConfig, se
         n_lost = {frozenset(row.channels): row.n_orders for row in channel_sets(lost.withColumn("value", F.lit(0))).collect()}
         n_sold = {key: row.n_orders for key, row in sets.items()}
         counts = {key: (n_sold.get(key, 0), n_sold.get(key, 0) + n_lost.get(key, 0)) for key in n_sold | n_lost}
-        channels = sorted(frozenset().union(*counts))
+        channels = sorted({channel for key in counts for channel in key})
         found = shapley(channels, conversion_rates(channels, counts), seed=seed)
         yield _Method(SHAPLEY_RATE, found.values, found.values, {"sampling_error": found.errors})
 
