@@ -66,7 +66,9 @@ class Experiment:
         return self.is_running or bool(self.looks)
 
     def information(self, n_users: int) -> list[float]:
-        """Shares of the information at the planned looks up to now, this one the last: 1 where the experiment has ended."""
+        """Shares of the information at the planned looks up to now, this one the last: 1 where the experiment has ended. [] without any."""
+        if not self.looks or not n_users:
+            return []
         share = min(1.0, n_users / self.planned_users) if self.is_running and self.planned_users else 1.0
         return [*(look for look in self.looks if look < share), share]
 
@@ -173,7 +175,7 @@ def _of_metric(experiment: Experiment, metric: Metric, by_segment: Mapping[str, 
     """Every variant in every segment; those of the segments get their shrunk effects."""
     variants = sorted(({*by_segment[ALL], *experiment.shares} - {CONTROL}) or {CONTROL})
     n_users = sum(moments.n_users for moments in by_segment[ALL].values())
-    information = experiment.information(n_users) if experiment.looks and n_users else []
+    information = experiment.information(n_users)
     comparisons = {(s, v): _compare(experiment, metric, by_segment[s], (s, v), information) for s in sorted(by_segment) for v in variants}
     shrunk = {v: shrink({s: c.effect for (s, of), c in comparisons.items() if of == v and s != ALL}).segments for v in variants}
     return [replace(comparison, shrunk=shrunk[v].get(s)) for (s, v), comparison in comparisons.items()]
@@ -191,15 +193,18 @@ def _compare(
         effect = proportion_effect(treated_sums, control_sums, alpha=experiment.alpha)
     else:
         effect = mean_effect(treated, control, alpha=experiment.alpha)
-    n_users = sum(moments.n_users for moments in by_variant.values())
-    planned = effect.standard_error * math.sqrt(min(1.0, n_users / (experiment.planned_users or n_users or 1)))
-    if information:
-        sequential = planned_look(effect.difference, effect.standard_error, information, alpha=experiment.alpha)
-    else:
-        mixing = mixing_variance(planned, alpha=experiment.alpha)
-        sequential = always_valid(effect.difference, effect.standard_error, mixing, alpha=experiment.alpha)
+    sequential = _sequential(experiment, effect, sum(moments.n_users for moments in by_variant.values()), information)
     belief = _beliefs(metric, by_variant, adjustment).get(variant, bayes.NOTHING)
     return Comparison(metric, variant, segment, treated, control, effect, sequential, adjustment, belief)
+
+
+def _sequential(experiment: Experiment, effect: Effect, n_users: int, information: Sequence[float]) -> AlwaysValid:
+    """By the bounds of the looks so far where they were planned, else valid at any time."""
+    if information:
+        return planned_look(effect.difference, effect.standard_error, information, alpha=experiment.alpha)
+    planned = effect.standard_error * math.sqrt(min(1.0, n_users / (experiment.planned_users or n_users or 1)))
+    mixing = mixing_variance(planned, alpha=experiment.alpha)
+    return always_valid(effect.difference, effect.standard_error, mixing, alpha=experiment.alpha)
 
 
 def _beliefs(metric: Metric, by_variant: Mapping[str, Moments], adjustment: Adjustment) -> dict[str, bayes.Belief]:
