@@ -152,7 +152,7 @@ class Ranked:
         scores, bins_U = np.unique(-self.score_U, return_inverse=True)
         treated_U, outcome_U, n = np.asarray(self.is_treated_U, bool), np.asarray(self.outcome_U, float), len(scores)
         sums, squares = (sums_of_bins(bins_U, n, treated_U, values)[:, :, 0] for values in (outcome_U, outcome_U**2))
-        uplift = np.bincount(bins_U, self.score_U, n)
+        uplift = np.bincount(bins_U, self.score_U, n).astype(float)
         return calibration(merged(sums, n_bins), merged(squares[:, Sums.TREATED :], n_bins), merged(uplift, n_bins))
 
 
