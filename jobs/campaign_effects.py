@@ -3,24 +3,26 @@
 from pyspark.sql import DataFrame
 
 from mapping_spark.campaign.effect_table import Sources, build_effects
+from mapping_spark.campaign.inputs import priced
 from mapping_spark.job import Job, Replaces, Run
 from mapping_spark.tables.effects import CAMPAIGN_EFFECTS
-from mapping_spark.tables.silver import CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CAMPAIGNS, EVENTS
+from mapping_spark.tables.silver import CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CAMPAIGNS, CURRENCY_RATES, EVENTS
 
-READS = (EVENTS, CAMPAIGNS, CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS)
+READS = (CAMPAIGNS, CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS)
 
 
 def effects(run: Run) -> DataFrame:
     """Compare mailed users with others like them."""
-    return build_effects(Sources(*map(run.read, READS)), run.settings.effects, run.settings.cleaning.business_zone)
+    events = priced(run.read(EVENTS), run.read(CURRENCY_RATES), run.settings.campaigns.currency)
+    return build_effects(Sources(events, *map(run.read, READS)), run.settings.effects, run.settings.cleaning.business_zone)
 
 
 JOB = Job(
     name="campaign_effects",
-    reads=READS,
+    reads=(EVENTS, CURRENCY_RATES, *READS),
     writes=(CAMPAIGN_EFFECTS,),
     work=Replaces(CAMPAIGN_EFFECTS, effects),
-    config=("effects", "cleaning"),
+    config=("effects", "cleaning", "campaigns"),
 )
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ def measure(run: Run) -> None:
     """Rank with every model, judge by the interactions of the days after the date; refused where those were learnt from."""
     of, as_of, past = run.settings, run.as_of, as_of_slice(run.read(silver.INTERACTIONS), run.as_of)
     models = load_all(run.store, run.read(gold.MODEL_RUNS), of.models, as_of)
-    dated = {silver.INTERACTIONS.name: past} | leaks.as_of_dates(models, *map(run.read, FITTED))
-    leaks.refuse_leaks(dated, leaks.start_of_day(as_of, of.cleaning.business_zone))
+    leaks.refuse_models(models, past, map(run.read, FITTED), leaks.start_of_day(as_of, of.cleaning.business_zone))
     future = future_interactions(*map(run.read, CHOSEN), as_of=as_of, until=of.evaluation.until(as_of), config=of.interactions)
     truth = truth_of(future, past, item_categories(run.read(silver.ITEMS), run.read(silver.ITEM_IDS)), of.evaluation)
     grid = of.recommend.blocks.grid(run.count(silver.USER_IDS), run.count(silver.ITEM_IDS))

@@ -3,25 +3,27 @@
 from pyspark.sql import DataFrame
 
 from mapping_spark.campaign.forecast import build_forecasts
+from mapping_spark.campaign.inputs import priced
 from mapping_spark.campaign.series import campaign_series, shop_series
 from mapping_spark.job import Job, Replaces, Run
 from mapping_spark.tables.forecasts import KPI_FORECASTS
 from mapping_spark.tables.gold import CAMPAIGN_DAILY_KPIS
-from mapping_spark.tables.silver import EVENTS
+from mapping_spark.tables.silver import CURRENCY_RATES, EVENTS
 
 
 def forecasts(run: Run) -> DataFrame:
     """Forecast every series that is long enough."""
-    series = shop_series(run.read(EVENTS)).unionByName(campaign_series(run.read(CAMPAIGN_DAILY_KPIS)))
+    events = priced(run.read(EVENTS), run.read(CURRENCY_RATES), run.settings.campaigns.currency)
+    series = shop_series(events).unionByName(campaign_series(run.read(CAMPAIGN_DAILY_KPIS)))
     return build_forecasts(series, run.as_of, run.settings.forecasts)
 
 
 JOB = Job(
     name="forecast_kpis",
-    reads=(EVENTS, CAMPAIGN_DAILY_KPIS),
+    reads=(EVENTS, CURRENCY_RATES, CAMPAIGN_DAILY_KPIS),
     writes=(KPI_FORECASTS,),
     work=Replaces(KPI_FORECASTS, forecasts, slice_by="as_of_date"),
-    config=("forecasts",),
+    config=("forecasts", "campaigns"),
 )
 
 if __name__ == "__main__":

@@ -1,27 +1,29 @@
-"""gold.uplift_scores, gold.uplift_bins, gold.uplift_metrics: whom the campaigns moved that held users out."""
+"""gold.uplift_scores, gold.uplift_bins, gold.uplift_calibration, gold.uplift_metrics: whom the campaigns moved that held users out."""
 
+from mapping_spark.campaign.inputs import priced
 from mapping_spark.campaign.uplift_tables import score_all
 from mapping_spark.job import Does, Job, Run
 from mapping_spark.tables.gold import CAMPAIGN_OUTCOMES
-from mapping_spark.tables.silver import CAMPAIGNS, EVENTS
-from mapping_spark.tables.uplift import UPLIFT_BINS, UPLIFT_METRICS, UPLIFT_SCORES
+from mapping_spark.tables.silver import CAMPAIGNS, CURRENCY_RATES, EVENTS
+from mapping_spark.tables.uplift import UPLIFT_BINS, UPLIFT_CALIBRATION, UPLIFT_METRICS, UPLIFT_SCORES
 
-READS = (CAMPAIGN_OUTCOMES, CAMPAIGNS, EVENTS)
+READS = (CAMPAIGN_OUTCOMES, CAMPAIGNS)
 
 
 def score(run: Run) -> None:
     """Learn each campaign's effect on each of its users, and judge the ranking."""
-    made = score_all(*map(run.read, READS), as_of=run.as_of, config=run.settings.uplift, seed=run.settings.seed)
+    events = priced(run.read(EVENTS), run.read(CURRENCY_RATES), run.settings.campaigns.currency)
+    made = score_all(*map(run.read, READS), events, as_of=run.as_of, config=run.settings.uplift, seed=run.settings.seed)
     for table, frame in made.items():
         run.store.replace_slice(table, frame, {"as_of_date": run.as_of})
 
 
 JOB = Job(
     name="score_uplift",
-    reads=READS,
-    writes=(UPLIFT_SCORES, UPLIFT_BINS, UPLIFT_METRICS),
+    reads=(*READS, EVENTS, CURRENCY_RATES),
+    writes=(UPLIFT_SCORES, UPLIFT_BINS, UPLIFT_CALIBRATION, UPLIFT_METRICS),
     work=Does(score, "replace the slice as_of_date"),
-    config=("uplift", "seed"),
+    config=("uplift", "seed", "campaigns"),
 )
 
 if __name__ == "__main__":

@@ -231,7 +231,8 @@ def test_every_notebook_runs_as_plain_python_on_the_session_that_exists(
     day: tuple[Store, list[Outcome], Path], path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, _, conf = day
-    for name, value in {CONF_VARIABLE: str(conf), "MAPPING_SPARK_ENV": "golden", "MAPPING_SPARK_FOLDER": str(tmp_path)}.items():
+    few = {"MAPPING_SPARK_USERS": "2000", "MAPPING_SPARK_JOURNEYS": "200"}  # of the made-up ones
+    for name, value in {CONF_VARIABLE: str(conf), "MAPPING_SPARK_ENV": "golden", "MAPPING_SPARK_FOLDER": str(tmp_path), **few}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("MPLBACKEND", "agg")
     names = runpy.run_path(str(path))

@@ -17,9 +17,12 @@ MEASURES = ("redemption_rate", "revenue_per_user")
 
 
 def build_campaign_forecasts(kpis: DataFrame, campaigns: DataFrame, as_of: dt.date) -> DataFrame:
-    """Campaigns with an audience, by their days in UTC. Campaigns are few: they are compared on the driver."""
+    """Campaigns with an audience, by their days in UTC. Campaigns are few: they are compared on the driver.
+
+    A campaign without end has no length to compare: it has no forecast, and none rests on it.
+    """
     days = [F.to_date(column).alias(column) for column in ("start_at", "end_at")]
-    declared = campaigns.select("campaign_id", "campaign_type", *days)
+    declared = campaigns.where("end_at IS NOT NULL").select("campaign_id", "campaign_type", *days)
     measured = measure(kpis, CAMPAIGN_KPIS, "campaign_id").select("campaign_id", "n_users", *MEASURES)
     known = declared.join(measured, on="campaign_id", how="inner").collect()  # one row per campaign on both sides
     found = []

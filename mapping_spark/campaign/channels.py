@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 from pyspark.sql import DataFrame, Row, Window
@@ -14,16 +16,36 @@ from mapping_spark.campaign.apportion import apportion
 from mapping_spark.campaign.attribution import UNATTRIBUTED, UNITS, build_attributed, orders, paths, touches
 from mapping_spark.campaign.markov_attribution import CONVERSION, NOTHING, State, removal_effects
 from mapping_spark.campaign.settings import AttributionConfig
-from mapping_spark.campaign.shapley import conversion_shares
+from mapping_spark.campaign.shapley import conversion_rates, conversion_shares, shapley
 from mapping_spark.tables.attribution import ATTRIBUTED_CONVERSIONS, CHANNEL_ATTRIBUTION
 from mapping_spark.tables.frames import rows
 from mapping_spark.tables.store import Store
 
 MARKOV_ORDERS = (1, 2)
-SHAPLEY = "shapley"
+SHAPLEY, SHAPLEY_RATE = "shapley", "shapley_rate"
 
 
-def build_channels(attributed: DataFrame, journeys: DataFrame, lost: DataFrame, *, as_of: dt.date) -> DataFrame:
+@dataclass(frozen=True, slots=True)
+class _Method:
+    """One method's weights by channel, and further columns by channel."""
+
+    name: str
+    of_orders: Mapping[str, float]
+    of_revenue: Mapping[str, float]
+    noted: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def rows(self, channels: Sequence[str], n_orders: Decimal, revenue: Decimal) -> Iterator[dict[str, Any]]:
+        """The totals parted by the weights; a weight below 0 gets nothing."""
+        weights = ([max(of.get(channel, 0.0), 0.0) for channel in channels] for of in (self.of_orders, self.of_revenue))
+        parts = (_parts(total, of) for total, of in zip((n_orders, revenue), weights, strict=True))
+        for channel, n, money in zip(channels, *parts, strict=True):
+            facts = {name: of.get(channel, 0.0) for name, of in self.noted.items()}
+            yield {"method": self.name, "channel": channel, "conversions": n, "revenue": money} | facts
+
+
+def build_channels(
+    attributed: DataFrame, journeys: DataFrame, lost: DataFrame, config: AttributionConfig, *, as_of: dt.date, seed: int
+) -> DataFrame:
     """One row per (method, channel): the sums of `attributed`, and Markov's and Shapley's parts of the same totals.
 
     `journeys` is `attribution.paths`, `lost` is `lost_paths`. What reaches the driver is counts by channel, by set of channels and
@@ -36,20 +58,32 @@ def build_channels(attributed: DataFrame, journeys: DataFrame, lost: DataFrame, 
     untouched = [row for row in by_rule if row["method"] == "last" and row["channel"] == UNATTRIBUTED]
     channels = sorted({row["channel"] for row in by_rule} - {UNATTRIBUTED})
     found = list(by_rule)
+    for method in (*_markov(journeys, lost), *_shapley(journeys, lost, config, seed)):
+        found += [*method.rows(channels, n_orders, revenue), *(row | {"method": method.name} for row in untouched)]
+    return rows(attributed.sparkSession, CHANNEL_ATTRIBUTION, *({"as_of_date": as_of} | row for row in found))
+
+
+def _markov(journeys: DataFrame, lost: DataFrame) -> Iterator[_Method]:
     for order in MARKOV_ORDERS:
         effects = removal_effects(_counts(transition_counts(journeys, lost, order).collect()), order)
-        weights = [effects.get(channel, 0.0) for channel in channels]
-        method = {"method": f"markov_{order}"}
-        parts = zip(channels, _parts(n_orders, weights), _parts(revenue, weights), weights, strict=True)
-        found += [method | {"channel": c, "conversions": n, "revenue": r, "removal_effect": e} for c, n, r, e in parts]
-        found += [row | method for row in untouched]
-    sets = channel_sets(journeys).collect()  # one row per set of channels that occurs
-    shares = [conversion_shares({frozenset(row.channels): float(row[name]) for row in sets}) for name in ("n_orders", "revenue")]
-    of_orders, of_revenue = ([share.get(channel, 0.0) for channel in channels] for share in shares)
-    parts_of = zip(channels, _parts(n_orders, of_orders), _parts(revenue, of_revenue), strict=True)
-    found += [{"method": SHAPLEY, "channel": c, "conversions": n, "revenue": r} for c, n, r in parts_of]
-    found += [row | {"method": SHAPLEY} for row in untouched]
-    return rows(attributed.sparkSession, CHANNEL_ATTRIBUTION, *({"as_of_date": as_of} | row for row in found))
+        yield _Method(f"markov_{order}", effects, effects, {"removal_effect": effects})
+
+
+def _shapley(journeys: DataFrame, lost: DataFrame, config: AttributionConfig, seed: int) -> Iterator[_Method]:
+    """The games of the settings. What reaches the driver is one row per set of channels that occurs."""
+    sets = {frozenset(row.channels): row for row in channel_sets(journeys).collect()}
+    if "conversions" in config.shapley_games:
+        of_orders, of_revenue = (
+            conversion_shares({key: float(row[name]) for key, row in sets.items()}) for name in ("n_orders", "revenue")
+        )
+        yield _Method(SHAPLEY, of_orders, of_revenue)
+    if "conversion_rate" in config.shapley_games:
+        n_lost = {frozenset(row.channels): row.n_orders for row in channel_sets(lost.withColumn("value", F.lit(0))).collect()}
+        n_sold = {key: row.n_orders for key, row in sets.items()}
+        counts = {key: (n_sold.get(key, 0), n_sold.get(key, 0) + n_lost.get(key, 0)) for key in n_sold | n_lost}
+        channels = sorted({channel for key in counts for channel in key})
+        found = shapley(channels, conversion_rates(channels, counts), seed=seed)
+        yield _Method(SHAPLEY_RATE, found.values, found.values, {"sampling_error": found.errors})
 
 
 def lost_paths(journeys: DataFrame, touched: DataFrame, config: AttributionConfig) -> DataFrame:
@@ -82,7 +116,7 @@ def transition_counts(journeys: DataFrame, lost: DataFrame, order: int) -> DataF
 
 
 def channel_sets(journeys: DataFrame) -> DataFrame:
-    """(channels array<string>, n_orders, revenue): orders with a touch by the set of channels touched before them."""
+    """(channels array<string>, n_orders, revenue): journeys (path, value) with a touch by the set of channels touched."""
     touched = journeys.where(F.size("path") > 0).withColumn("channels", F.array_sort(F.array_distinct("path.channel")))
     return touched.groupBy("channels").agg(F.count(F.lit(1)).alias("n_orders"), F.sum("value").alias("revenue"))
 
@@ -96,11 +130,12 @@ def _parts(total: Decimal, weights: Sequence[float]) -> list[Decimal]:
     return [Decimal(int(part)) / UNITS for part in apportion(int(total * UNITS), np.array(weights))] if weights else []
 
 
-def attribute(store: Store, events: DataFrame, config: AttributionConfig, as_of: dt.date) -> None:
+def attribute(store: Store, events: DataFrame, config: AttributionConfig, as_of: dt.date, seed: int) -> None:
     """Replace gold.attributed_conversions, then gold.channel_attribution from what was written."""
     touched = touches(events, as_of, config)
     journeys = paths(orders(events, as_of, config), touched, config).persist()
     store.replace_slice(ATTRIBUTED_CONVERSIONS, build_attributed(journeys, config), {})
     lost = lost_paths(journeys, touched, config)
-    store.replace_slice(CHANNEL_ATTRIBUTION, build_channels(store.read(ATTRIBUTED_CONVERSIONS), journeys, lost, as_of=as_of), {})
+    channels = build_channels(store.read(ATTRIBUTED_CONVERSIONS), journeys, lost, config, as_of=as_of, seed=seed)
+    store.replace_slice(CHANNEL_ATTRIBUTION, channels, {})
     journeys.unpersist()

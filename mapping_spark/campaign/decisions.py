@@ -22,7 +22,8 @@ def build_decisions(kpis: DataFrame, campaigns: DataFrame, as_of: dt.date, rules
     A measure that is null (nothing was spent, no spread) fires no rule.
     """
     begin = F.lit(as_of).cast("timestamp")
-    running = campaigns.where((F.col("start_at") <= begin) & (begin < F.col("end_at"))).select("campaign_id")
+    is_over = F.coalesce(F.col("end_at") <= begin, F.lit(False))  # without end it runs on
+    running = campaigns.where((F.col("start_at") <= begin) & ~is_over).select("campaign_id")
     # silver.campaigns has one row per campaign: this join only drops rows.
     measured = measure(kpis, CAMPAIGN_KPIS, "campaign_id").join(running, on="campaign_id", how="inner")
     fired = [_fired(measured, rule) for rule in rules]

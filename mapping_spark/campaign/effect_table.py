@@ -24,6 +24,7 @@ class Sources:
     """What effects are told from."""
 
     events: DataFrame
+    """Money in one currency (`inputs.priced`)."""
     campaigns: DataFrame
     audience: DataFrame
     campaign_items: DataFrame
@@ -32,9 +33,9 @@ class Sources:
 def build_effects(sources: Sources, config: EffectConfig, zone: str) -> DataFrame:
     """Every configured campaign, metric, method and origin. `zone`: the business time zone, in which days begin.
 
-    Users of the audience's `control` count among the others. Weeks are compared only where the campaign ran and the events reach
-    whole weeks. Runs Spark jobs at once. Raises `MissingInput` for a campaign that is not declared, `ContractError` where too
-    little lies before it.
+    Users of the audience's `control` count among the others. Weeks are compared only where the campaign ran (to the last event,
+    where it has no end) and the events reach whole weeks. Runs Spark jobs at once. Raises `MissingInput` for a campaign that is
+    not declared, `ContractError` where too little lies before it.
     """
     purchases = sources.events.where(F.col("event_type") == "purchase").select("user_id", "item_id", "event_date", "value")
     found = [row for name in config.campaigns for row in _of_campaign(sources, purchases, name, config, zone)]
@@ -49,7 +50,11 @@ def _of_campaign(sources: Sources, purchases: DataFrame, name: str, config: Effe
         raise MissingInput("effects.campaigns", f"no campaign {name!r}", "campaigns of silver.campaigns", "Mend the settings.")
     (start, end), (first, last) = declared[0], purchases.agg(F.min("event_date"), F.date_add(F.max("event_date"), 1)).collect()[0]
     weeks = Weeks.around(
-        first_day=first, start=start, after=(min(end, last) - start).days // 7, history=config.history_weeks, step=config.placebo_step
+        first_day=first,
+        start=start,
+        after=(min(end or last, last) - start).days // 7,
+        history=config.history_weeks,
+        step=config.placebo_step,
     )
     mailed = sources.audience.where(of_campaign & (F.col("variant") != "control")).select("user_id")
     promoted = sources.campaign_items.where(of_campaign).select("item_id")

@@ -1,6 +1,6 @@
 """Reading experiments: from sums per (metric, variant, segment) to rows with effects, intervals and a verdict with its reason.
 
-Pure functions on a few rows; the sums come from gold.experiment_sums, or from `Moments.of` on any small frame.
+Pure functions on a few rows; the sums come from gold.experiment_sums (`grouped`), or from any small frame (`groups_of`).
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import pandas as pd
+
 from mapping_spark.campaign import bayes, verdicts
 from mapping_spark.campaign.comparisons import false_discovery, family_wise
 from mapping_spark.campaign.effects import SIGNIFICANCE, Effect, mean_effect, proportion_effect, sample_ratio_p_value
 from mapping_spark.campaign.moments import Adjustment, Estimate, Moments, cuped, total
 from mapping_spark.campaign.segments import Shrunk, shrink
-from mapping_spark.campaign.sequential import AlwaysValid, always_valid, mixing_variance
+from mapping_spark.campaign.sequential import AlwaysValid, always_valid, mixing_variance, planned_look
 from mapping_spark.campaign.verdicts import Evidence, Verdict
+from mapping_spark.errors import ContractError
 
 CONTROL = "control"
 """The variant of those held out."""
@@ -51,9 +54,23 @@ class Experiment:
     """Users the experiment will have at its end; 0 where it has ended: those it has."""
     is_running: bool = False
     """While it runs, always-valid p-values and intervals decide, so that looking does no harm."""
+    looks: tuple[float, ...] = ()
+    """Shares of `planned_users` at which it is looked at, the last 1: then group-sequential bounds decide, at its end, too."""
     alpha: float = SIGNIFICANCE
     sample_ratio_level: float = 0.001
     """A sample-ratio p-value below it blocks every verdict."""
+
+    @property
+    def is_sequential(self) -> bool:
+        """Whether what is read must hold at several looks."""
+        return self.is_running or bool(self.looks)
+
+    def information(self, n_users: int) -> list[float]:
+        """Shares of the information at the planned looks up to now, this one the last: 1 where the experiment has ended. [] without any."""
+        if not self.looks or not n_users:
+            return []
+        share = min(1.0, n_users / self.planned_users) if self.is_running and self.planned_users else 1.0
+        return [*(look for look in self.looks if look < share), share]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +109,38 @@ def grouped(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, 
     return groups
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What a metric is made of in a frame with one row per user."""
+
+    numerator: str
+    denominator: str | None = None
+    """Of a ratio; a mean or a proportion has none."""
+    covariate: str | None = None
+    """Known of the user before assignment (CUPED)."""
+
+
+def groups_of(users: pd.DataFrame, metrics: Mapping[str, Columns]) -> dict[str, dict[str, dict[str, Moments]]]:
+    """Sums of a frame with one row per user: user_id, variant, the columns of the metrics, and segment where there are any.
+
+    Raises `ContractError` where a user has several rows: see `exposures.judge_exposures` for which of them counts.
+    """
+    n_repeated = int(users["user_id"].duplicated().sum())
+    if n_repeated:
+        fix = "Keep one row per user; leave out who was in two variants."
+        raise ContractError("users of an experiment", f"{n_repeated} rows of users who have another", "one row per user", fix)
+    parts = {ALL: users} | ({str(name): part for name, part in users.groupby("segment")} if "segment" in users else {})
+    return {
+        metric: {name: {str(variant): _moments(own, of) for variant, own in part.groupby("variant")} for name, part in parts.items()}
+        for metric, of in metrics.items()
+    }
+
+
+def _moments(users: pd.DataFrame, of: Columns) -> Moments:
+    beside = (None if name is None else users[name].to_numpy(float) for name in (of.denominator, of.covariate))
+    return Moments.of(users[of.numerator].to_numpy(float), *beside)
+
+
 def read_experiment(experiment: Experiment, groups: Groups) -> list[dict[str, Any]]:
     """One row per (metric, comparison, segment), as gold.experiment_results holds them but for the campaign and the date.
 
@@ -125,12 +174,17 @@ def _barred(experiment: Experiment, groups: Groups) -> dict[str, tuple[Verdict |
 def _of_metric(experiment: Experiment, metric: Metric, by_segment: Mapping[str, Mapping[str, Moments]]) -> list[Comparison]:
     """Every variant in every segment; those of the segments get their shrunk effects."""
     variants = sorted(({*by_segment[ALL], *experiment.shares} - {CONTROL}) or {CONTROL})
-    comparisons = {(s, v): _compare(experiment, metric, by_segment[s], v, s) for s in sorted(by_segment) for v in variants}
+    n_users = sum(moments.n_users for moments in by_segment[ALL].values())
+    information = experiment.information(n_users)
+    comparisons = {(s, v): _compare(experiment, metric, by_segment[s], (s, v), information) for s in sorted(by_segment) for v in variants}
     shrunk = {v: shrink({s: c.effect for (s, of), c in comparisons.items() if of == v and s != ALL}).segments for v in variants}
     return [replace(comparison, shrunk=shrunk[v].get(s)) for (s, v), comparison in comparisons.items()]
 
 
-def _compare(experiment: Experiment, metric: Metric, by_variant: Mapping[str, Moments], variant: str, segment: str) -> Comparison:
+def _compare(
+    experiment: Experiment, metric: Metric, by_variant: Mapping[str, Moments], of: tuple[str, str], information: Sequence[float]
+) -> Comparison:
+    segment, variant = of
     adjustment = cuped(by_variant.values())
     nobody = total([])
     treated_sums, control_sums = by_variant.get(variant, nobody), by_variant.get(CONTROL, nobody)
@@ -139,13 +193,18 @@ def _compare(experiment: Experiment, metric: Metric, by_variant: Mapping[str, Mo
         effect = proportion_effect(treated_sums, control_sums, alpha=experiment.alpha)
     else:
         effect = mean_effect(treated, control, alpha=experiment.alpha)
-    n_users = sum(moments.n_users for moments in by_variant.values())
-    planned = effect.standard_error * math.sqrt(min(1.0, n_users / (experiment.planned_users or n_users or 1)))
-    sequential = always_valid(
-        effect.difference, effect.standard_error, mixing_variance(planned, alpha=experiment.alpha), alpha=experiment.alpha
-    )
+    sequential = _sequential(experiment, effect, sum(moments.n_users for moments in by_variant.values()), information)
     belief = _beliefs(metric, by_variant, adjustment).get(variant, bayes.NOTHING)
     return Comparison(metric, variant, segment, treated, control, effect, sequential, adjustment, belief)
+
+
+def _sequential(experiment: Experiment, effect: Effect, n_users: int, information: Sequence[float]) -> AlwaysValid:
+    """By the bounds of the looks so far where they were planned, else valid at any time."""
+    if information:
+        return planned_look(effect.difference, effect.standard_error, information, alpha=experiment.alpha)
+    planned = effect.standard_error * math.sqrt(min(1.0, n_users / (experiment.planned_users or n_users or 1)))
+    mixing = mixing_variance(planned, alpha=experiment.alpha)
+    return always_valid(effect.difference, effect.standard_error, mixing, alpha=experiment.alpha)
 
 
 def _beliefs(metric: Metric, by_variant: Mapping[str, Moments], adjustment: Adjustment) -> dict[str, bayes.Belief]:
@@ -161,7 +220,7 @@ def _beliefs(metric: Metric, by_variant: Mapping[str, Moments], adjustment: Adju
 
 def _adjusted(experiment: Experiment, comparisons: Sequence[Comparison]) -> list[float]:
     """Adjusted p-values, in the order of the comparisons."""
-    p_values = [one.sequential.p_value if experiment.is_running else one.effect.p_value for one in comparisons]
+    p_values = [one.sequential.p_value if experiment.is_sequential else one.effect.p_value for one in comparisons]
     families: dict[str, list[int]] = {}
     for at, one in enumerate(comparisons):
         families.setdefault(PRIMARY if one.is_headline else GUARDRAIL if one.metric.role == GUARDRAIL else SECONDARY, []).append(at)
@@ -174,7 +233,7 @@ def _adjusted(experiment: Experiment, comparisons: Sequence[Comparison]) -> list
 
 
 def _verdict(experiment: Experiment, one: Comparison, adjusted_p: float) -> Verdict:
-    low, high = (one.effect.ci_low, one.effect.ci_high) if not experiment.is_running else (one.sequential.low, one.sequential.high)
+    low, high = (one.sequential.low, one.sequential.high) if experiment.is_sequential else (one.effect.ci_low, one.effect.ci_high)
     evidence = Evidence(
         difference=one.effect.difference,
         ci_low=low,

@@ -59,6 +59,11 @@ def in_currency(events: DataFrame, rates: DataFrame, currency: str | None) -> Da
     )
 
 
+def priced(events: DataFrame, rates: DataFrame, currency: str | None) -> DataFrame:
+    """`in_currency`, in the configured currency, else the only one of the events. Raises `ConfigError` where there are two."""
+    return in_currency(events, rates, declared_currency(events, currency))
+
+
 def without_overlap(rates: DataFrame) -> DataFrame:
     """Rates as delivered, each ending at the latest where the next one of its currency begins."""
     following = F.expr("lead(valid_from) OVER (PARTITION BY currency ORDER BY valid_from)")

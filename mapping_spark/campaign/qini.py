@@ -108,22 +108,6 @@ def with_interval(metric: Callable[[Numbers], Numbers], sums_B4R: Numbers) -> In
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
-    """The scored users of an experiment, (U,) each, in memory; a notebook's or a benchmark's door to the metrics."""
-
-    user_U: Ints
-    """Integers that tell users apart: the seed of their bootstrap weights."""
-    score_U: Numbers
-    is_treated_U: Flags
-    outcome_U: Numbers
-
-    def sums(self, seed: int, n_replicates: int) -> Numbers:
-        """(B, 4, 1 + n_replicates) by exact ranking. Rankings of the same users have the same replicates: they can be paired."""
-        weights = poisson_weights(seed, np.asarray(self.user_U, np.int64), n_replicates)
-        return sums_of_scores(self.score_U, self.is_treated_U, self.outcome_U, weights)
-
-
-@dataclass(frozen=True, slots=True)
 class Calibration:
     """What was predicted and seen in each of B bins, (B,) each, in the outcome's unit; NaN where an arm is empty."""
 
@@ -146,6 +130,30 @@ def calibration(sums_B4: Numbers, squares_B2: Numbers, uplift_B: Numbers) -> Cal
     variance = _variance_of_mean(n_t, y_t, squares_B2[:, 0]) + _variance_of_mean(n_c, y_c, squares_B2[:, 1])
     observed, half = _ratio(y_t, n_t) - _ratio(y_c, n_c), _Z_95 * np.sqrt(variance)
     return Calibration(_ratio(uplift_B, n_t + n_c), observed, observed - half, observed + half)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """The scored users of an experiment, (U,) each, in memory; a notebook's or a benchmark's door to the metrics."""
+
+    user_U: Ints
+    """Integers that tell users apart: the seed of their bootstrap weights."""
+    score_U: Numbers
+    is_treated_U: Flags
+    outcome_U: Numbers
+
+    def sums(self, seed: int, n_replicates: int) -> Numbers:
+        """(B, 4, 1 + n_replicates) by exact ranking. Rankings of the same users have the same replicates: they can be paired."""
+        weights = poisson_weights(seed, np.asarray(self.user_U, np.int64), n_replicates)
+        return sums_of_scores(self.score_U, self.is_treated_U, self.outcome_U, weights)
+
+    def calibration(self, n_bins: int = 10) -> Calibration:
+        """What the scores predict (effects, in the outcome's unit) and what was seen, in so many bins of scores, best first."""
+        scores, bins_U = np.unique(-self.score_U, return_inverse=True)
+        treated_U, outcome_U, n = np.asarray(self.is_treated_U, bool), np.asarray(self.outcome_U, float), len(scores)
+        sums, squares = (sums_of_bins(bins_U, n, treated_U, values)[:, :, 0] for values in (outcome_U, outcome_U**2))
+        uplift = np.bincount(bins_U, self.score_U, n).astype(float)
+        return calibration(merged(sums, n_bins), merged(squares[:, Sums.TREATED :], n_bins), merged(uplift, n_bins))
 
 
 def merged(sums_B: Numbers, n_bins: int) -> Numbers:

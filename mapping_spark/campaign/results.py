@@ -20,7 +20,8 @@ from mapping_spark.tables.frames import rows
 def build_results(sums: DataFrame, allocations: DataFrame, campaigns: DataFrame, config: ExperimentConfig, *, as_of: dt.date) -> DataFrame:
     """One row per (campaign, metric, comparison, segment) of gold.experiment_sums, which is small: read to the driver.
 
-    A campaign that is not over by the start of `as_of` (UTC), or not declared, is judged by always-valid p-values. Shares come from
+    A campaign that is not over by the start of `as_of` (UTC), or not declared, is judged by always-valid p-values, one with planned
+    looks by their bounds. Shares come from
     silver.campaign_allocations: a campaign that was not assigned here has no sample-ratio check.
     """
     shares = _shares(allocations)
@@ -29,8 +30,11 @@ def build_results(sums: DataFrame, allocations: DataFrame, campaigns: DataFrame,
     all_sums = [row.asDict() for row in sums.orderBy("campaign_id", "metric", "segment", "variant").collect()]
     found = []
     for campaign_id, own in groupby(all_sums, key=lambda row: str(row["campaign_id"])):
+        looks = config.looks.get(campaign_id)
         experiment = Experiment(
             metrics=metrics(config),
+            planned_users=looks.users if looks else 0,
+            looks=looks.shares if looks else (),
             shares=shares.get(campaign_id, {}),
             is_running=campaign_id not in ended,
             alpha=config.alpha,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from scipy import integrate, optimize, special, stats
@@ -14,6 +14,8 @@ from mapping_spark.campaign.effects import SIGNIFICANCE
 from mapping_spark.errors import ConfigError
 from mapping_spark.evaluation.metrics import Numbers
 
+_LEVELS = (1e-6, 1e-4, 0.001, 0.01, 0.025, 0.1, 0.2, 0.5)
+"""Levels between which p-values of planned looks are read; above the last they are 1, below the first they are the first."""
 _GRID = 801
 """Points of the numerical integration; bounds of 20 looks are right to 0.001."""
 
@@ -41,6 +43,30 @@ def always_valid(difference: float, standard_error: float, mixing_variance: floa
     log_ratio = 0.5 * math.log(variance / both) + difference**2 * mixing_variance / (2 * variance * both)
     half = math.sqrt(2 * variance * both / mixing_variance * (math.log(1 / alpha) + 0.5 * math.log(both / variance)))
     return AlwaysValid(min(1.0, math.exp(-log_ratio)), difference - half, difference + half)
+
+
+def planned_look(difference: float, standard_error: float, information: Sequence[float], *, alpha: float = SIGNIFICANCE) -> AlwaysValid:
+    """p-value and interval of the latest of planned looks, `information` at each so far: valid at all of them together.
+
+    The interval reaches as many standard errors as the bound at `alpha`; the p-value is the smallest level whose bound |z| reaches
+    ("repeated", Jennison and Turnbull 1989), read between the levels of `_LEVELS` and never below what it would be exactly at
+    `alpha`. All NaN where the standard error is.
+    """
+    if not standard_error > 0:
+        return AlwaysValid(math.nan, math.nan, math.nan)
+    z = abs(difference) / standard_error
+    levels = tuple(sorted({*_LEVELS, alpha}))
+    bounds = _last_bounds(tuple(information), levels)
+    half = bounds[levels.index(alpha)] * standard_error
+    # log p is nearly a straight line in the bound squared
+    p_value = math.exp(float(np.interp(-(z**2), [-(bound**2) for bound in bounds], np.log(levels)))) if z > bounds[-1] else 1.0
+    return AlwaysValid(p_value, difference - half, difference + half)
+
+
+@cache
+def _last_bounds(information: tuple[float, ...], levels: tuple[float, ...]) -> list[float]:
+    """The bound of the last look at each level, ascending levels: descending bounds."""
+    return [group_sequential_bounds(information, alpha=level)[-1] for level in levels]
 
 
 def mixing_variance(planned_standard_error: float, *, alpha: float = SIGNIFICANCE) -> float:

@@ -74,6 +74,22 @@ class AssignmentConfig(Section):
         return plans
 
 
+class PlannedLooks(Section):
+    """When one campaign's results are looked at before its end."""
+
+    users: int = Field(ge=2)
+    """Users it will have at its end, the control included."""
+    shares: tuple[float, ...] = Field(min_length=1)
+    """Shares of them at which it is looked at, ascending, the last 1."""
+
+    @field_validator("shares")
+    @classmethod
+    def _ascend_to_1(cls, shares: tuple[float, ...]) -> tuple[float, ...]:
+        if shares[0] <= 0 or shares[-1] != 1 or any(one >= two for one, two in pairwise(shares)):
+            raise ValueError(f"shares are {list(shares)}; use ascending ones above 0, the last 1")
+        return shares
+
+
 class ExperimentConfig(Section):
     """How the effect of campaigns is judged."""
 
@@ -85,6 +101,8 @@ class ExperimentConfig(Section):
     """Two-sided level of every test."""
     sample_ratio_level: float = Field(default=0.001, gt=0, lt=1)
     """A p-value of users per variant below it blocks every verdict."""
+    looks: dict[str, PlannedLooks] = Field(default_factory=dict)
+    """Campaigns looked at when planned only: group-sequential bounds decide. All others may be looked at any time while they run."""
     pre_period_days: int = Field(default=56, ge=1)
     """Days before assignment whose revenue is the covariate of revenue metrics."""
     winsor_quantile: float = Field(default=0.99, gt=0, le=1)
@@ -104,7 +122,9 @@ class AttributionConfig(Section):
     """The latest touches of an order that count."""
     half_life_days: float = Field(default=7.0, gt=0)
     """Days before the order in which a touch loses half its credit, under `time_decay`."""
-
+    shapley_games: tuple[Literal["conversions", "conversion_rate"], ...] = ("conversions",)
+    """What a set of channels is worth: orders whose journeys touched only them (method `shapley`), or the share of such journeys
+    that ended in an order (`shapley_rate`: every set up to 12 channels, drawn orders of channels beyond)."""
     impression_cost: Decimal = Field(default=Decimal(0), ge=0, decimal_places=4)
     """Cost of showing one recommendation: an assumption; where it is 0, there is no return on it."""
 

@@ -56,7 +56,7 @@ def conversion_rates(channels: Sequence[str], journeys: Mapping[frozenset[str], 
 
     `journeys` holds (conversions, journeys) by the set of channels touched. A channel that lowers the rate has a negative value.
     """
-    members_TC = np.array([[channel in subset for channel in channels] for subset in journeys], float).reshape(-1, len(channels))
+    members_TC = np.array([[channel in subset for channel in channels] for subset in journeys], float).reshape(len(journeys), len(channels))
     counts_T2 = np.array(list(journeys.values()), float).reshape(-1, 2)
 
     def worth(sets_SC: Flags) -> Numbers:

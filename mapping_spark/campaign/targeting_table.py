@@ -45,13 +45,18 @@ def summary_row(made: TargetingPlan, as_of: dt.date, config: TargetingConfig) ->
 def plan_values(outcomes: DataFrame, scores: DataFrame, made: TargetingPlan, as_of: dt.date) -> DataFrame:
     """gold.plan_values: sums of the off-policy estimates, from the campaigns whose users were scored.
 
-    A user for whom another campaign was chosen counts as not sent this one.
+    A user for whom another campaign was chosen counts as not sent this one. The doubly robust estimate takes outcomes from the
+    scores: `if_not`, with the uplift where a user is sent the campaign, within 0 and 1; a user without a score has none of it.
     """
     is_sent = F.col("variant") != "control"
     shares = outcomes.groupBy("campaign_id").agg(F.avg(is_sent.cast("double")).alias("propensity"))
     scored = scores.select("campaign_id").distinct()
     logged = outcomes.join(scored, on="campaign_id", how="left_semi").join(F.broadcast(shares), on="campaign_id", how="inner")
-    log = logged.withColumns({"is_treated": is_sent.cast("int"), "outcome": F.col("is_converted").cast("double")})
+    outcome = {"is_treated": is_sent.cast("int"), "outcome": F.col("is_converted").cast("double")}
+    if_treated = F.least(F.lit(1.0), F.greatest(F.lit(0.0), F.col("if_not") + F.col("uplift"))).alias("if_treated")
+    modelled = scores.select("campaign_id", "user_id", "if_not", if_treated)  # one row per campaign and user
+    joined = logged.withColumns(outcome).join(modelled, on=["campaign_id", "user_id"], how="left")
+    log = joined.fillna(0.0, ["if_not", "if_treated"])
     sums = policy_sums(log, made.chosen)
     return conform(sums.withColumn("as_of_date", F.lit(as_of)), PLAN_VALUES)
 

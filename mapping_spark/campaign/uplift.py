@@ -45,6 +45,11 @@ def two_model(rows: DataFrame, base: BaseLearner) -> EffectModel:
     return EffectModel(_by_arm(rows, base), F.col("_treated") - F.col("_control"))
 
 
+def untreated(rows: DataFrame, base: BaseLearner) -> EffectModel:
+    """No effect, but what it starts from: the outcome without treatment, learnt from those held out."""
+    return EffectModel({"_control": base.fit_outcome(rows.where(F.col("is_treated") == 0))}, F.col("_control"))
+
+
 def class_transformation(rows: DataFrame, base: BaseLearner) -> EffectModel:
     """One model of `transformed_class`; the effect is twice its chance less 1. For outcomes of 0 and 1 only."""
     if not base.is_binary:
@@ -84,10 +89,10 @@ class CrossFitted:
     folds: Sequence[EffectModel]
     part: Callable[[int], Column] = field(compare=False)
 
-    def out_of_fold(self, rows: DataFrame) -> DataFrame:
-        """The users that were learnt from with `uplift`, each by the model that has not seen him: what Qini may judge."""
+    def out_of_fold(self, rows: DataFrame, name: str = "uplift") -> DataFrame:
+        """The users that were learnt from with their effect, each by the model that has not seen him: what Qini may judge."""
         folded = rows.withColumn(_FOLD, self.part(len(self.folds)))
-        scored = [model.score(folded.where(F.col(_FOLD) == fold)) for fold, model in enumerate(self.folds)]
+        scored = [model.score(folded.where(F.col(_FOLD) == fold), name) for fold, model in enumerate(self.folds)]
         return reduce(DataFrame.unionByName, scored).drop(_FOLD)
 
     def score(self, users: DataFrame) -> DataFrame:
@@ -105,11 +110,16 @@ def cross_fit(rows: DataFrame, learner: str, base: BaseLearner, *, n_folds: int 
     """
     if learner not in LEARNERS or n_folds < 2:
         raise ConfigError("uplift", f"{learner!r} on {n_folds} folds", f"one of {list(LEARNERS)} on 2 folds or more", "Mend the settings.")
+    return cross_fit_with(rows, LEARNERS[learner], base, n_folds=n_folds)
+
+
+def cross_fit_with(rows: DataFrame, learner: Learner, base: BaseLearner, *, n_folds: int) -> CrossFitted:
+    """`cross_fit` with a learner that has no name there: `untreated`, on the same folds."""
     part = partial(_part, f"uplift fold {base.seed}")
     kept = rows.select(*COLUMNS, part(n_folds).alias(_FOLD)).persist()
     try:
         _refuse_unfit(kept, base)
-        return CrossFitted([LEARNERS[learner](kept.where(F.col(_FOLD) != fold), base) for fold in range(n_folds)], part)
+        return CrossFitted([learner(kept.where(F.col(_FOLD) != fold), base) for fold in range(n_folds)], part)
     finally:
         kept.unpersist()
 

@@ -1,4 +1,4 @@
-"""gold.uplift_scores, gold.uplift_bins and gold.uplift_metrics: who was moved by the campaigns that held users out."""
+"""gold.uplift_scores and how good they are (gold.uplift_bins, _calibration, _metrics): who was moved by campaigns that held users out."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from mapping_spark.campaign.base_learners import FEATURES, BaseLearner
-from mapping_spark.campaign.qini import METRICS, Sums, sums_of_bins, with_interval
+from mapping_spark.campaign.qini import METRICS, Sums, calibration, merged, sums_of_bins, with_interval
 from mapping_spark.campaign.settings import UpliftConfig
-from mapping_spark.campaign.uplift import cross_fit
+from mapping_spark.campaign.uplift import cross_fit, cross_fit_with, untreated
 from mapping_spark.evaluation.bootstrap import poisson_weights
 from mapping_spark.evaluation.metrics import Numbers
 from mapping_spark.tables.contract import Table
 from mapping_spark.tables.frames import conform, empty, rows
-from mapping_spark.tables.uplift import UPLIFT_BINS, UPLIFT_METRICS, UPLIFT_SCORES
+from mapping_spark.tables.uplift import UPLIFT_BINS, UPLIFT_CALIBRATION, UPLIFT_METRICS, UPLIFT_SCORES
 
 CONTROL = "control"
 HISTORY_DAYS = 112
+N_DECILES = 10
 _SUMS = "bin int, replicate int, n_treated double, n_control double, treated double, control double"
 
 
@@ -57,7 +58,8 @@ def history_features(events: DataFrame, users: DataFrame, before: dt.datetime) -
 
 
 def score_campaign(outcomes: DataFrame, events: DataFrame, start: dt.datetime, config: UpliftConfig, seed: int) -> DataFrame:
-    """gold.uplift_scores of one campaign, without as_of_date, with `is_treated` and `outcome`: the effect of a send on conversion.
+    """gold.uplift_scores of one campaign, without as_of_date, with `is_treated` and `outcome`: the effect of a send on conversion,
+    and the chance to convert without one.
 
     The propensity is the share sent to: users must have been held out by chance. Runs Spark jobs at once.
     """
@@ -66,7 +68,8 @@ def score_campaign(outcomes: DataFrame, events: DataFrame, start: dt.datetime, c
     arms = {"is_treated": (F.col("variant") != CONTROL).cast("int"), "outcome": F.col("is_converted").cast("double")}
     ready = history_features(events, users.withColumns(arms | {"propensity": F.lit(share)}), start).drop("is_converted")
     base = BaseLearner(kind=config.base, seed=seed)
-    scored = cross_fit(ready, config.learner, base, n_folds=config.n_folds).out_of_fold(ready)
+    at_rest = cross_fit_with(ready, untreated, base, n_folds=config.n_folds).out_of_fold(ready, "if_not")
+    scored = cross_fit(ready, config.learner, base, n_folds=config.n_folds).out_of_fold(at_rest)
     return scored.drop(FEATURES, "propensity").withColumn("learner", F.lit(config.learner))
 
 
@@ -125,9 +128,29 @@ def metric_rows(sums_B4R: Numbers) -> Iterator[dict[str, Any]]:
         yield {"metric": name, "value": found.value, "n_users": n_users} | ends
 
 
+def calibration_rows(bins: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Rows of gold.uplift_calibration of one campaign, but for its names, from its rows of gold.uplift_bins."""
+    ordered = bins.sort_values("bin")
+    counts, outcomes = ["n_treated", "n_control"], ["treated_outcome", "control_outcome"]
+    parts = (ordered[names].to_numpy(float) for names in ([*counts, *outcomes], [f"{name}_sq" for name in outcomes], "uplift"))
+    sums, squares, uplift = (merged(part, N_DECILES) for part in parts)
+    found = calibration(sums, squares, uplift)
+    for at, (n_treated, n_control) in enumerate(sums[:, : Sums.TREATED]):
+        numbers = {"observed": found.observed_B[at], "ci_low": found.ci_low_B[at], "ci_high": found.ci_high_B[at]}
+        known = {name: float(value) for name, value in numbers.items() if not math.isnan(value)}
+        facts = {"decile": at + 1, "n_treated": int(n_treated), "n_control": int(n_control)}
+        yield facts | {"predicted": float(found.predicted_B[at])} | known
+
+
 def build_scores(scored: DataFrame, as_of: dt.date) -> DataFrame:
     """gold.uplift_scores."""
     return conform(scored.withColumn("as_of_date", F.lit(as_of)), UPLIFT_SCORES)
+
+
+def build_calibration(bins: DataFrame, named: dict[str, Any]) -> DataFrame:
+    """gold.uplift_calibration of one campaign, whose rows of gold.uplift_bins, at most 10,000, are read to the driver."""
+    found = calibration_rows(pd.DataFrame(bins.toPandas()))
+    return rows(bins.sparkSession, UPLIFT_CALIBRATION, *(named | row for row in found))
 
 
 def build_metrics(like: DataFrame, named: dict[str, Any], sums_B4R: Numbers) -> DataFrame:
@@ -138,16 +161,18 @@ def build_metrics(like: DataFrame, named: dict[str, Any], sums_B4R: Numbers) -> 
 def score_all(
     outcomes: DataFrame, campaigns: DataFrame, events: DataFrame, *, as_of: dt.date, config: UpliftConfig, seed: int
 ) -> dict[Table, DataFrame]:
-    """The three tables of a date, of every campaign that has ended by then and held enough users out. Runs Spark jobs at once."""
+    """The four tables of a date, of every campaign that has ended by then and held enough users out. Runs Spark jobs at once."""
     started = campaigns.where(F.col("end_at") <= F.lit(as_of)).select("campaign_id", "start_at").collect()
     ended = {row.campaign_id: row.start_at for row in started}
-    tables = (UPLIFT_SCORES, UPLIFT_BINS, UPLIFT_METRICS)
+    tables = (UPLIFT_SCORES, UPLIFT_BINS, UPLIFT_CALIBRATION, UPLIFT_METRICS)
     made: dict[Table, list[DataFrame]] = {table: [empty(outcomes.sparkSession, table)] for table in tables}
     for name in learnable(outcomes.where(F.col("campaign_id").isin(*ended)), config) if ended else []:
         scored = score_campaign(outcomes.where(F.col("campaign_id") == name), events, ended[name], config, seed)
         binned = with_bins(scored.persist(), config.n_bins)
         made[UPLIFT_SCORES].append(build_scores(scored, as_of))
-        made[UPLIFT_BINS].append(build_bins(binned, as_of))
+        bins = build_bins(binned, as_of)
+        made[UPLIFT_BINS].append(bins)
         named = {"as_of_date": as_of, "campaign_id": name, "learner": config.learner}
+        made[UPLIFT_CALIBRATION].append(build_calibration(bins, named))
         made[UPLIFT_METRICS].append(build_metrics(scored, named, replicate_sums(binned, config, seed)))
     return {table: reduce(DataFrame.unionByName, frames) for table, frames in made.items()}

@@ -8,7 +8,7 @@ leakage in recommender system offline evaluation". Messages hold tables, columns
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from pyspark.sql import Column, DataFrame, Row
@@ -16,8 +16,10 @@ from pyspark.sql import functions as F
 
 from mapping_spark.errors import ConfigError, ContractError, LeakFound
 from mapping_spark.models.fitting import Fitted
+from mapping_spark.models.popularity import Popularity
 from mapping_spark.tables.gold import MODEL_RUNS
 from mapping_spark.tables.ops import SNAPSHOTS
+from mapping_spark.tables.silver import INTERACTIONS
 
 AS_OF = "as_of_date"
 """The column that says "only events of earlier business days": it may be the day of the split itself, every other may not."""
@@ -47,18 +49,18 @@ def refuse_leaks(tables: Mapping[str, DataFrame], until: dt.datetime) -> None:
         raise LeakFound(f"split at {until.isoformat()}", "; ".join(leaks), "only what was known before it", fix)
 
 
-def refuse_overlap(training: DataFrame, test: DataFrame, keys: Sequence[str]) -> None:
-    """Raise `LeakFound` where rows of the test stand in training too, alike in all of `keys`; the message counts them.
+def refuse_models(models: Mapping[str, Fitted], training: DataFrame, told: Iterable[DataFrame], until: dt.datetime) -> None:
+    """Raise `LeakFound` where fitted models know of what happened from `until` on.
 
-    For events the key is event_id, or user, item and time: a user who takes an item again is no leak. Rows with a null in
-    the key are compared with none. Raises `ConfigError` where there are no `keys`.
+    `training`: the slice of silver.interactions they should have learnt from; its times, the as-of dates of their runs and
+    snapshots (`told`: see `as_of_dates`) and the users that popularity counted must lie before `until`.
     """
-    if not keys:
-        raise ConfigError("refuse_overlap", "no keys", "the columns that tell rows apart", "Use for example ['event_id'].")
-    both = test.join(training.select(*keys), on=list(keys), how="left_semi").count()
-    if both:
-        found = f"{both} of {test.count()} rows of the test stand in training too, by ({', '.join(keys)})"
-        raise LeakFound("test", found, "no row in both", "Split again, with every event in one part.")
+    refuse_leaks({INTERACTIONS.name: training} | as_of_dates(models, *told), until)
+    counted = models.get(Popularity.name)
+    if counted is not None:
+        # Its score is a count of users plus a fraction above 0, which as a float may have become 1.
+        n_users = (F.ceil(F.element_at("values", 1)) - 1).alias("n_users")
+        refuse_overcounts(Popularity.name, counted.retrieving.items.select("item_idx", n_users), training)
 
 
 def refuse_overcounts(name: str, counts: DataFrame, training: DataFrame, columns: Sequence[str] = ("n_users",)) -> None:

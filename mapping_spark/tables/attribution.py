@@ -36,6 +36,13 @@ CHANNEL_ATTRIBUTION = Table(
         _CREDIT,
         _REVENUE,
         Column("removal_effect", "double", "Share of conversions lost without the channel; null but for Markov.", nullable=True),
+        Column(
+            "sampling_error",
+            "double",
+            "Standard error of the Shapley value, a conversion rate, from drawing orders of channels; 0 where every set was visited, "
+            "null but for `shapley_rate`.",
+            nullable=True,
+        ),
         Column("as_of_date", "date", "Only events of earlier business days were used.", unit="business time zone"),
     ),
     primary_key=("method", "channel"),

@@ -125,9 +125,10 @@ EXPERIMENT_RESULTS = Table(
         _number("p_value", "Two-sided, for one look at the end"),
         _number(
             "adjusted_p_value",
-            "What decides: Holm over primary metrics, Benjamini-Hochberg over the rest; always-valid ones while the campaign runs",
+            "What decides: Holm over primary metrics, Benjamini-Hochberg over the rest; of the p-values that hold at several looks "
+            "while the campaign runs, or where looks were planned",
         ),
-        _number("always_valid_p_value", "May be looked at any number of times"),
+        _number("always_valid_p_value", "May be looked at any number of times, or at the looks that were planned"),
         _number("always_valid_low", "Lower end of the 95 % interval that may be looked at any number of times"),
         _number("always_valid_high", "Upper end of the 95 % interval that may be looked at any number of times"),
         _number("variance_reduction", "Share of the metric's variance that the covariate explains (CUPED), 0 to 1"),

@@ -22,6 +22,12 @@ UPLIFT_SCORES = Table(
             "double",
             "Expected change of the chance to convert by being sent the campaign, by models that have not seen the user.",
         ),
+        Column(
+            "if_not",
+            "double",
+            "Expected chance to convert without the campaign, by models that have not seen the user; null where it was not kept.",
+            nullable=True,
+        ),
         Column("variant", "string", "What the user was given; `control` where held out."),
         _SEGMENT,
     ),
@@ -67,6 +73,32 @@ UPLIFT_BINS = Table(
             squares="control_outcome_sq",
         ),
         Measure(name="predicted_uplift", numerator="uplift", denominator="n_treated + n_control", doc="Predicted effect per user."),
+    ),
+)
+
+_NO_ARM = "null where no user was sent it, or none held out"
+_NO_SPREAD = "null where it has none: fewer than two users sent it, or held out"
+
+UPLIFT_CALIBRATION = Table(
+    name="gold.uplift_calibration",
+    grain="one row per (as_of_date, campaign, learner, decile): what was predicted beside what was seen",
+    columns=(
+        _AS_OF,
+        _CAMPAIGN,
+        _LEARNER,
+        Column("decile", "int", "Tenth of the users by predicted effect, from 1 (highest); fewer than ten where few scores differ."),
+        Column("n_treated", "bigint", "Users sent the campaign.", unit="users"),
+        Column("n_control", "bigint", "Users held out.", unit="users"),
+        Column("predicted", "double", "Predicted effect per user, on the chance to convert."),
+        Column("observed", "double", f"Share converted of those sent it less that of those held out; {_NO_ARM}.", nullable=True),
+        Column("ci_low", "double", f"Lower end of its 95 % interval; {_NO_SPREAD}.", nullable=True),
+        Column("ci_high", "double", f"Upper end of its 95 % interval; {_NO_SPREAD}.", nullable=True),
+    ),
+    primary_key=("as_of_date", "campaign_id", "learner", "decile"),
+    partition_by=("as_of_date",),
+    checks=(
+        Check(name="decile_from_1", condition="decile BETWEEN 1 AND 10"),
+        Check(name="interval_in_order", condition="ci_low <= ci_high"),
     ),
 )
 

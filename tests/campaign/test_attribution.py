@@ -18,6 +18,7 @@ from .market import at, event, events
 
 AS_OF = dt.date(2017, 4, 1)
 CONFIG = AttributionConfig(window_days=7, half_life_days=1)
+GAMES = CONFIG.model_copy(update={"shapley_games": ("conversions", "conversion_rate")})
 
 
 def touch(user: str, day: int, channel: str | None) -> dict[str, Any]:
@@ -97,7 +98,7 @@ def test_an_order_that_no_touch_came_before_is_unattributed(attributed: DataFram
 @pytest.fixture(scope="module")
 def channels(happened: DataFrame, journeys: DataFrame, attributed: DataFrame) -> list[Row]:
     lost = lost_paths(journeys, touches(happened, AS_OF, CONFIG), CONFIG)
-    return build_channels(attributed, journeys, lost, as_of=AS_OF).collect()
+    return build_channels(attributed, journeys, lost, GAMES, as_of=AS_OF, seed=7).collect()
 
 
 def test_every_method_credits_all_orders_and_all_revenue(channels: list[Row]) -> None:
@@ -106,8 +107,19 @@ def test_every_method_credits_all_orders_and_all_revenue(channels: list[Row]) ->
         sums[row.method][0] += row.conversions
         sums[row.method][1] += row.revenue
     total = [5, Decimal("25.0001")]
-    assert sums == dict.fromkeys((*RULES, "markov_1", "markov_2", "shapley"), total)
+    assert sums == dict.fromkeys((*RULES, "markov_1", "markov_2", "shapley", "shapley_rate"), total)
     assert {row.channel for row in channels if row.method == "markov_1"} == {"mail", "ads", "unknown", "(unattributed)"}
+
+
+def test_the_game_of_rates_by_hand(channels: list[Row]) -> None:
+    """Sets: mail 2 orders in 3 journeys; mail, ads and unknown 1 in 1; ads, and `after` which no order followed, 0 in 1 each."""
+    found = {row.channel: row for row in channels if row.method == "shapley_rate"}
+    # What unknown adds: 3/5 - 2/4 to mail and ads (1 / 12 of the orders of four), 3/6 - 2/5 to all others (1 / 4).
+    unknown = (3 / 5 - 2 / 4) / 12 + (3 / 6 - 2 / 5) / 4
+    mail = (2 / 3) / 4 + (2 / 4 + 2 / 3 + 2 / 4) / 12 + (3 / 5 + 2 / 5 + 2 / 4) / 12 + (3 / 6) / 4
+    assert float(found["mail"].conversions) == pytest.approx(3 * mail / (mail + unknown), abs=1e-4)  # of 3 orders with a touch
+    assert found["ads"].conversions == 0  # it lowers the rate
+    assert {row.sampling_error for name, row in found.items() if name != "(unattributed)"} == {0}
 
 
 def test_transitions_count_what_came_after_what(happened: DataFrame, journeys: DataFrame) -> None:
@@ -135,4 +147,5 @@ def test_without_an_order_there_is_nothing_to_credit(spark: SparkSession) -> Non
     only = events(spark, touch("u1", 1, "mail"))
     touched = touches(only, AS_OF, CONFIG)
     none = paths(orders(only, AS_OF, CONFIG), touched, CONFIG)
-    assert build_channels(build_attributed(none, CONFIG), none, lost_paths(none, touched, CONFIG), as_of=AS_OF).collect() == []
+    lost = lost_paths(none, touched, CONFIG)
+    assert build_channels(build_attributed(none, CONFIG), none, lost, GAMES, as_of=AS_OF, seed=7).collect() == []

@@ -68,6 +68,18 @@ def test_while_it_runs_only_the_always_valid_p_value_decides() -> None:
     assert running["adjusted_p_value"] == running["always_valid_p_value"] > final["p_value"]
 
 
+def test_planned_looks_decide_by_their_bounds() -> None:
+    planned = {"looks": (0.5, 1.0), "planned_users": 4_000, "is_running": True}
+    halfway = verdict((100, 1000), (140, 1000), **planned)  # Lan and DeMets' bounds of two looks are 2.963 and 1.969
+    assert (halfway["verdict"], halfway["p_value"] < 0.01) == ("no_difference_shown", True)
+    error = math.sqrt((0.1 * 0.9 + 0.14 * 0.86) / 999)  # .0145: z is 2.756
+    assert halfway["always_valid_high"] - halfway["difference"] == pytest.approx(2.963 * error, rel=0.001)
+    assert verdict((100, 1000), (145, 1000), **planned)["verdict"] == "better"
+    at_its_end = planned | {"is_running": False}
+    assert verdict((200, 2000), (238, 2000), **at_its_end)["verdict"] == "no_difference_shown"  # z 1.92
+    assert verdict((200, 2000), (240, 2000), **at_its_end)["verdict"] == "better"  # z 2.02
+
+
 @pytest.mark.parametrize(("new", "word"), [(99_000, "guardrail_held"), (90_000, "guardrail_broken"), (97_900, "guardrail_not_shown")])
 def test_a_guardrail_is_held_only_where_harm_is_ruled_out(new: int, word: str) -> None:
     metric = Metric(name="conversion", kind="proportion", role="guardrail", margin=0.02)

@@ -41,7 +41,8 @@ def test_sums_around_every_origin_by_hand(spark: SparkSession) -> None:
     assert found.loc[(-1, False), ["n_users", "change", "change_sq"]].tolist() == [1, 3, 9]
 
 
-def test_effects_of_a_campaign_that_doubles_what_its_users_spend(spark: SparkSession) -> None:
+@pytest.mark.parametrize("ends", [{"end_at": dt.datetime(2024, 3, 18)}, {}], ids=["two weeks", "without end: to the last event"])
+def test_effects_of_a_campaign_that_doubles_what_its_users_spend(spark: SparkSession, ends: dict[str, dt.datetime]) -> None:
     """Twelve users spend 10 every week; the six mailed spend 20 from 4 March on, when the campaign runs for two weeks."""
     monday = dt.date(2024, 3, 4)
     weeks = [monday + dt.timedelta(days=7 * week) for week in range(-8, 2)]
@@ -58,7 +59,7 @@ def test_effects_of_a_campaign_that_doubles_what_its_users_spend(spark: SparkSes
         for day in [*weeks, monday + dt.timedelta(days=13)]
         if day != monday + dt.timedelta(days=13) or user == 11
     ]
-    campaign = {"campaign_id": "c", "start_at": dt.datetime(2024, 3, 4), "end_at": dt.datetime(2024, 3, 18)}
+    campaign = {"campaign_id": "c", "start_at": dt.datetime(2024, 3, 4)} | ends
     sources = Sources(
         rows(spark, EVENTS, *each),
         rows(spark, CAMPAIGNS, campaign),

@@ -15,7 +15,15 @@ from mapping_spark.tables.frames import empty, rows, small
 from mapping_spark.tables.gold import CAMPAIGN_OUTCOMES
 from mapping_spark.tables.measures import measure
 from mapping_spark.tables.silver import CAMPAIGNS, EVENTS
-from mapping_spark.tables.uplift import PLAN_VALUES, TARGETING_PLAN, TARGETING_SUMMARY, UPLIFT_BINS, UPLIFT_METRICS, UPLIFT_SCORES
+from mapping_spark.tables.uplift import (
+    PLAN_VALUES,
+    TARGETING_PLAN,
+    TARGETING_SUMMARY,
+    UPLIFT_BINS,
+    UPLIFT_CALIBRATION,
+    UPLIFT_METRICS,
+    UPLIFT_SCORES,
+)
 
 AS_OF = dt.date(2024, 4, 1)
 CONFIG = UpliftConfig(learner="two_model", n_folds=2, n_bins=10, n_replicates=20, min_users=20)
@@ -76,6 +84,11 @@ def test_from_outcomes_to_a_plan_and_what_it_would_bring(spark: SparkSession) ->
     assert min(by_user[f"u{n}"] for n in range(40)) > 0.5 > 0.3 > max(by_user[f"u{n}"] for n in range(40, 80))
     whole = measure(made[UPLIFT_BINS], UPLIFT_BINS).collect()[0]
     assert (whole.n_treated, whole.n_control, whole.treated_mean, whole.control_mean) == (40, 40, 0.5, 0)
+    deciles = {row.decile: row for row in made[UPLIFT_CALIBRATION].collect()}
+    assert sum(row.n_treated + row.n_control for row in deciles.values()) == 80
+    best, worst = deciles[1], deciles[max(deciles)]  # scores of two kinds: the buyers', and those of no one else
+    assert (best.observed, worst.observed) == (1, 0)
+    assert best.predicted > 0.5 > 0.3 > worst.predicted
     found = {row.metric: row for row in made[UPLIFT_METRICS].collect()}
     assert found["qini"].ci_low <= found["qini"].value <= found["qini"].ci_high
     assert found["qini"].value == pytest.approx(0.125, abs=0.02)  # half of the users hold all of the effect of 0.5
@@ -86,12 +99,15 @@ def test_from_outcomes_to_a_plan_and_what_it_would_bring(spark: SparkSession) ->
     value = measure(planned[PLAN_VALUES], PLAN_VALUES).collect()[0]
     # of the 80, the plan agrees with what 20 treated and 20 held out were given, each of weight 2
     assert (value.n_users, value.n_targeted, value.ips, value.snips) == (80, 40, 0.5, 0.5)
+    # modelled: about 1 for buyers under the plan and 0 for the others, so that little is left to weigh
+    assert value.doubly_robust == pytest.approx(0.5, abs=0.1)
+    assert value.doubly_robust_high - value.doubly_robust_low < value.ips_high - value.ips_low
 
 
 def test_a_campaign_that_held_no_one_out_has_no_uplift_and_no_plan(spark: SparkSession) -> None:
     made = score_all(outcomes(spark).where("variant = 'mailed'"), campaigns(spark), events(spark), as_of=AS_OF, config=CONFIG, seed=7)
     assert {table.name: frame.count() for table, frame in made.items()} == dict.fromkeys(
-        [UPLIFT_SCORES.name, UPLIFT_BINS.name, UPLIFT_METRICS.name], 0
+        [UPLIFT_SCORES.name, UPLIFT_BINS.name, UPLIFT_CALIBRATION.name, UPLIFT_METRICS.name], 0
     )
     planned = build_plan(empty(spark, UPLIFT_SCORES), campaigns(spark), outcomes(spark), as_of=AS_OF, config=TargetingConfig())
     (summary,) = planned[TARGETING_SUMMARY].collect()

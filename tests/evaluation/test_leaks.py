@@ -13,8 +13,9 @@ from pyspark.sql import DataFrame, SparkSession
 from jobs.evaluate_models import JOB
 from mapping_spark.config import CONF_VARIABLE
 from mapping_spark.errors import ConfigError, ContractError, LeakFound
-from mapping_spark.evaluation.leaks import as_of_dates, refuse_leaks, refuse_overcounts, refuse_overlap, start_of_day
+from mapping_spark.evaluation.leaks import as_of_dates, refuse_leaks, refuse_models, refuse_overcounts, start_of_day
 from mapping_spark.job import Run
+from mapping_spark.models.base import Vectors
 from mapping_spark.models.fitting import Fitted
 from mapping_spark.settings import load_settings
 from mapping_spark.tables.frames import empty, rows, small
@@ -76,15 +77,6 @@ def test_what_cannot_be_judged_is_refused(spark: SparkSession) -> None:
         refuse_leaks({"past": taken(spark)}, dt.datetime(2024, 3, 10))
 
 
-def test_rows_of_the_test_in_training_are_counted(spark: SparkSession) -> None:
-    training, test = small(spark, [(1, 10), (1, 10), (2, 10)], PAIR), small(spark, [(1, 10), (1, 11), (3, 10)], PAIR)
-    refuse_overlap(training, test.where("item_idx = 11"), ["user_idx", "item_idx"])
-    with pytest.raises(LeakFound, match=r"1 of 3 rows of the test stand in training too, by \(user_idx, item_idx\)"):
-        refuse_overlap(training, test, ["user_idx", "item_idx"])
-    with pytest.raises(ConfigError, match="no keys"):
-        refuse_overlap(training, test, [])
-
-
 def test_a_popularity_counted_with_test_rows_is_refused(spark: SparkSession) -> None:
     training = small(spark, [(1, 10), (1, 10), (2, 10), (1, 11)], PAIR)
     counts = "item_idx bigint, n_recent bigint, n_users bigint"
@@ -93,6 +85,20 @@ def test_a_popularity_counted_with_test_rows_is_refused(spark: SparkSession) -> 
     found = "popularity.n_users counts too many users for 3 items, for item_idx 11 3 where training has 1; expected"
     with pytest.raises(LeakFound, match=re.escape(f"popularity: {found}")):
         refuse_overcounts("popularity", leaky, training, ["n_recent", "n_users"])
+
+
+def test_a_fitted_popularity_that_counted_the_future_is_refused(spark: SparkSession) -> None:
+    """Three users chose item 10 before the split, as a score says: 3, and a fraction that as a float is 1."""
+    past = rows(spark, INTERACTIONS, *(dict(user_idx=n, item_idx=10, as_of_date=DAY, last_at=dt.datetime(2024, 3, 9)) for n in range(3)))
+    told = [empty(spark, table) for table in (MODEL_RUNS, TRAINING_EPOCHS, SNAPSHOTS)]
+
+    def popularity(score: float) -> dict[str, Fitted]:
+        scored = small(spark, [(10, [score])], "item_idx bigint, values array<float>")
+        return {"popularity": Fitted("r1", Vectors(users=scored, items=scored))}
+
+    refuse_models(popularity(4.0), past, told, SPLIT)
+    with pytest.raises(LeakFound, match="popularity.n_users counts too many users for 1 items, for item_idx 10 4 where training has 3"):
+        refuse_models(popularity(4.5), past, told, SPLIT)
 
 
 def dates(spark: SparkSession, snapshot_as_of: dt.date) -> dict[str, DataFrame]:
