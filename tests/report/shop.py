@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 
 from mapping_spark.tables.attribution import CHANNEL_ATTRIBUTION
 from mapping_spark.tables.campaigns import CONVERSION_DELAYS, USER_ACTIVITY, USER_COHORTS
@@ -148,8 +149,12 @@ def _fill() -> list[tuple[Table, list[dict[str, object]]]]:
 
 
 def write(store: Store) -> None:
-    """Every table that the page reads, but gold.metric_replicates."""
-    for table, values in _fill():
+    """Every table that the page reads, but gold.metric_replicates; several at once, since each is mostly waited for."""
+
+    def lay(table: Table, values: list[dict[str, object]]) -> None:
         store.create(table)
         if values:
             store.append_once(table, rows(store.spark, table, *values), writer="shop", sequence=1)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda filled: lay(*filled), _fill()))

@@ -87,8 +87,9 @@ def section(ask: Ask) -> Section:
     deciles, rankings, plan, values = ask("deciles", DECILES), ask("rankings", RANKINGS), ask("plan", PLAN), ask("plan-values", VALUES)
     n_sure = sum((row["qini_low"] or 0) > 0 for row in rankings.records)
     lead = (
-        f"The effect of {count(len(set(rankings.values('campaign_id'))))} campaigns was learnt on each of their users, by models that had "
-        f"not seen the user: of {count(len(rankings.rows))} rankings {count(n_sure)} have an interval above that of chance. {planned(plan)}"
+        f"Campaigns whose effect was learnt user by user: {count(len(set(rankings.values('campaign_id'))))}; each was scored by models "
+        f"that had not seen that user. Rankings whose Qini has an interval above 0, that of chance: {count(n_sure)} of "
+        f"{count(len(rankings.rows))}. {planned(plan)}"
     )
     return Section(lead, (*learnt(qini, deciles), Grid("Rankings, with bootstrap intervals", rankings, ranked()), *targeted(plan, values)))
 
