@@ -4,7 +4,7 @@ import altair as alt
 
 from mapping_spark.report import charts
 from mapping_spark.report.ask import Answer, Ask
-from mapping_spark.report.blocks import Chart, Grid, Section, count, number, share, share_interval
+from mapping_spark.report.blocks import Chart, Grid, Section, count, number, share, share_interval, words
 from mapping_spark.tables.campaigns import USER_COHORTS
 from mapping_spark.tables.measures import measures_sql
 
@@ -75,7 +75,7 @@ def returning(cohorts: Answer, retention: Answer) -> tuple[Chart | Grid, ...]:
     if not cohorts.rows:
         return ()
     columns = (
-        number("weeks since the first event", "week"),
+        words("weeks since the first event", "week"),
         number("users", "n_users"),
         number("active", "n_active_users"),
         number("share [95 %]", "retention", "retention_low", "retention_high", show=share_interval),
@@ -96,7 +96,7 @@ def heat(cohorts: Answer) -> alt.LayerChart:
     fill = alt.Opacity(
         "retention:Q",
         scale=alt.Scale(domain=[0, 1], range=[0.04, 1]),
-        legend=alt.Legend(format="~%", symbolType="square", values=[0, 0.25, 0.5, 0.75, 1]),
+        legend=alt.Legend(format="~%", symbolType="square", values=[0, 0.5, 1]),
     )
     shares = (alt.Tooltip(f"{name}:Q", format=".1%") for name in ("retention", "retention_low", "retention_high"))
     hint = ["cohort:N", "week:Q", "n_active_users:Q", *shares]
@@ -104,7 +104,7 @@ def heat(cohorts: Answer) -> alt.LayerChart:
         alt.Chart()
         .mark_rect(color=charts.SERIES[0])
         .encode(
-            x=alt.X("week:O", axis=alt.Axis(title="weeks since", labelAngle=0, labelOverlap=True)),
+            x=alt.X("week:O", axis=alt.Axis(title="weeks since", labelAngle=0, labelOverlap=True, labelSeparation=6)),
             y=alt.Y("cohort:O", axis=alt.Axis(title=None, labelColor=charts.INK, labelOverlap=True)),
             opacity=fill,
             tooltip=hint,
@@ -144,6 +144,7 @@ def delayed(delays: Answer) -> tuple[Chart, ...]:
     drawn: alt.Chart = charts.of(delays).mark_bar(color=charts.SERIES[0]).transform_calculate(end="datum.days + 0.85").encode(
         x=alt.X("days:Q", axis=axis, scale=alt.Scale(nice=False)),
         x2="end:Q",
+        y2=alt.datum(0),
         y=alt.Y("n_users:Q", axis=alt.Axis(title=None, format=",~f", grid=True, tickCount=4)),
         tooltip=["days:Q", alt.Tooltip("n_users:Q", format=",")],
     )  # fmt: skip

@@ -49,7 +49,7 @@ def told(effects: Answer) -> str:
         return "No campaign's effect was estimated without a holdout."
     beyond = sum(abs(row["effect"]) > abs(row["largest_placebo"] or 0) for row in effects.records)
     return (
-        f"Nobody was held out of these campaigns. What follows is {effects.records[0]['assumptions']}. "
+        f"Nobody was held out of these campaigns. What follows rests on assumptions and is {effects.records[0]['assumptions']}. "
         f"{count(beyond)} of {count(len(effects.rows))} estimates lie farther from 0 than every placebo, at whose beginning nothing began."
     )
 
