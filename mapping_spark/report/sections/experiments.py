@@ -28,7 +28,7 @@ WITH begun AS (
     ORDER BY first_date DESC, campaign_id, metric, comparison
     LIMIT {MONITORED}
 )
-SELECT concat(campaign_id, '\n', replace(metric, '_', ' '), ', ', comparison) AS experiment, CAST(as_of_date AS STRING) AS day,
+SELECT concat(campaign_id, '\n', replace(metric, '_', ' '), '\n', comparison) AS experiment, CAST(as_of_date AS STRING) AS day,
        n_users, n_control_users, difference, ci_low, ci_high, always_valid_low, always_valid_high, always_valid_p_value, verdict
 FROM gold.experiment_looks AS looks JOIN begun USING (campaign_id, metric, comparison)
 WHERE as_of_date BETWEEN first_date AND :as_of
