@@ -1,24 +1,24 @@
-"""gold.experiment_results: effects with intervals, and verdicts with their reasons."""
+"""gold.experiment_results and gold.experiment_looks: effects with intervals, verdicts with their reasons, and what each run saw."""
 
-from pyspark.sql import DataFrame
-
-from mapping_spark.campaign.results import build_results
-from mapping_spark.job import Job, Replaces, Run
-from mapping_spark.tables.experiments import CAMPAIGN_ALLOCATIONS, EXPERIMENT_RESULTS, EXPERIMENT_SUMS
+from mapping_spark.campaign.results import build_looks, build_results
+from mapping_spark.job import Does, Job, Run
+from mapping_spark.tables.experiments import CAMPAIGN_ALLOCATIONS, EXPERIMENT_LOOKS, EXPERIMENT_RESULTS, EXPERIMENT_SUMS
 from mapping_spark.tables.silver import CAMPAIGNS
 
 
-def results(run: Run) -> DataFrame:
-    """Read every campaign as an experiment."""
+def judge(run: Run) -> None:
+    """Read every campaign as an experiment, and keep what was seen on the date."""
     sums, allocations = run.read(EXPERIMENT_SUMS), run.read(CAMPAIGN_ALLOCATIONS)
-    return build_results(sums, allocations, run.read(CAMPAIGNS), run.settings.experiments, as_of=run.as_of)
+    results = build_results(sums, allocations, run.read(CAMPAIGNS), run.settings.experiments, as_of=run.as_of)
+    run.store.replace_slice(EXPERIMENT_RESULTS, results, {})
+    run.store.replace_slice(EXPERIMENT_LOOKS, build_looks(results), {"as_of_date": run.as_of})
 
 
 JOB = Job(
     name="judge_experiments",
     reads=(EXPERIMENT_SUMS, CAMPAIGN_ALLOCATIONS, CAMPAIGNS),
-    writes=(EXPERIMENT_RESULTS,),
-    work=Replaces(EXPERIMENT_RESULTS, results),
+    writes=(EXPERIMENT_RESULTS, EXPERIMENT_LOOKS),
+    work=Does(judge, "replace all rows of gold.experiment_results and the slice as_of_date of gold.experiment_looks"),
     config=("experiments",),
 )
 

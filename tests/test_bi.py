@@ -114,6 +114,30 @@ def test_recipes_say_what_they_promise(duck: duckdb.DuckDBPyConnection) -> None:
     assert (behind[0], behind[4], behind[7]) == ("u1-1", "run1", small_gold.VERSIONS)
 
 
+def test_recipes_about_campaigns_say_what_they_promise(duck: duckdb.DuckDBPyConnection) -> None:
+    north, south = duck.execute(RECIPES["ROI and revenue per euro of a model version in a segment"]).fetchall()
+    # u1 gained 20 / 4 - 3 = 2 for 3, u2 8 / 4 - 1 = 1 for 1: 3 / 4, and each is .25 off what that return gives
+    half = 1.96 * (2 * 0.25**2) ** 0.5 / 4
+    assert (north[4:7], north[10]) == (("north", 2, 8), 28 / 4)
+    assert north[11:] == pytest.approx((0.75, 0.75 - half, 0.75 + half))
+    assert (south[4:6], south[10:]) == (("south", 1), (None,) * 4)  # nothing was spent
+    verdicts = duck.execute(RECIPES["Experiments: effect, verdict and reason"]).fetchall()
+    assert [(row[1], row[3], row[-2]) for row in verdicts] == [
+        ("conversion_rate", "primary", "better"),
+        ("discount_per_user", "guardrail", "guardrail_held"),
+    ]
+    (effect,) = duck.execute(RECIPES["Effect of a campaign without a holdout, beside its placebos"]).fetchall()
+    assert effect[3:] == (3.0, 2.0, 4.0, 2, -1.0, 2.0, 1 / 3, 1.5)
+    credits = duck.execute(RECIPES["Attribution by method, side by side"]).fetchall()
+    assert [(row[0], row[1], row[-1]) for row in credits] == [("mail", 3, 2), ("web", 1, 2)]
+    planned = duck.execute(RECIPES["Whom to send what next: the plan by segment and channel"]).fetchall()
+    assert [row[1:] for row in planned] == [("north", "mail", 2, 1.0, 2.0, 8.0), ("south", "mail", 1, 0.5, 1.0, 4.0)]
+    cohorts = duck.execute(RECIPES["Cohorts: who comes back, week by week"]).fetchall()
+    assert [row[1:5] for row in cohorts] == [(1, 10, 4, 4 / 10), (1, 30, 3, 3 / 30)]
+    (forecast,) = duck.execute(RECIPES["KPI forecast with bands"]).fetchall()
+    assert forecast[2:6] == ("ets", 9.0, 0.0, 12.0)
+
+
 def test_the_python_of_the_page_runs(store: Store) -> None:
     names: dict[str, Any] = {}
     for block in re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL):

@@ -1,4 +1,4 @@
-"""gold.experiment_results: every campaign read as an experiment, from its sums."""
+"""gold.experiment_results and gold.experiment_looks: every campaign read as an experiment, from its sums."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from mapping_spark.campaign.experiment_sums import metrics
-from mapping_spark.campaign.experiments import Experiment, grouped, read_experiment
+from mapping_spark.campaign.experiments import ALL, PRIMARY, Experiment, grouped, read_experiment
 from mapping_spark.campaign.settings import ExperimentConfig
-from mapping_spark.tables.experiments import EXPERIMENT_RESULTS
-from mapping_spark.tables.frames import rows
+from mapping_spark.tables.experiments import EXPERIMENT_LOOKS, EXPERIMENT_RESULTS
+from mapping_spark.tables.frames import conform, rows
 
 
 def build_results(sums: DataFrame, allocations: DataFrame, campaigns: DataFrame, config: ExperimentConfig, *, as_of: dt.date) -> DataFrame:
@@ -43,6 +43,12 @@ def build_results(sums: DataFrame, allocations: DataFrame, campaigns: DataFrame,
         facts: dict[str, Any] = {"campaign_id": campaign_id, "as_of_date": as_of}
         found += [facts | row for row in read_experiment(experiment, grouped(list(own)))]
     return rows(sums.sparkSession, EXPERIMENT_RESULTS, *found)
+
+
+def build_looks(results: DataFrame) -> DataFrame:
+    """gold.experiment_looks of a date from its gold.experiment_results: primary metrics of all users, where somebody was held out."""
+    is_headline = (F.col("segment") == ALL) & (F.col("role") == PRIMARY)
+    return conform(results.where(is_headline & (F.col("n_control_users") > 0)), EXPERIMENT_LOOKS)
 
 
 def _shares(allocations: DataFrame) -> Mapping[str, Mapping[str, float]]:

@@ -17,6 +17,9 @@ SERIES = tuple(f"var(--series-{n})" for n in range(1, 6))
 TONES = {"kept": "var(--good)", "warn": "var(--warn)", "stop": "var(--bad)"}
 """Colours of verdicts."""
 
+_LINE = 14
+"""Pixels from one line of a name to the next."""
+
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
 CONFIG: dict[str, Any] = {
@@ -60,18 +63,20 @@ def amounts(axis_title: str, number_format: str = ",~f") -> alt.Axis:
     return alt.Axis(title=axis_title, format=number_format, grid=True, tickCount=5)
 
 
-def names(width: int = 200) -> alt.Axis:
-    """A vertical axis of names, as long as there is room."""
-    return alt.Axis(title=None, labelColor=INK, labelLimit=width)
+def names(width: int = 200, lines: int = 1) -> alt.Axis:
+    """A vertical axis of names, as long as there is room; names with line breaks stand on so many `lines`."""
+    broken = alt.Undefined if lines == 1 else "split(datum.label, '\\n')"
+    return alt.Axis(title=None, labelColor=INK, labelLimit=width, labelExpr=broken, labelOffset=_LINE * (1 - lines) / 2)
 
 
 def intervals(answer: Answer, label: str, value: str, axis: alt.Axis, colour: Any = None, *, origin: bool = False) -> alt.LayerChart:
-    """A dot per row with a whisker from `<value>`'s low to its high end, in the rows' order.
+    """A dot per row with a whisker from `<value>`'s low to its high end, in the rows' order; labels may hold line breaks.
 
     The answer names the ends `<value>_low` and `<value>_high`; a row without them is a dot alone.
     `origin` draws a dashed line at 0, for differences and returns.
     """
-    y = alt.Y(f"{label}:N", sort=None, axis=names())
+    lines = 1 + max((str(name).count("\n") for name in answer.values(label)), default=0)
+    y = alt.Y(f"{label}:N", sort=None, axis=names(lines=lines))
     tint = colour if colour is not None else alt.value(SERIES[0])
     whisker = alt.Chart().mark_rule(strokeWidth=2, opacity=0.55).encode(y=y, x=alt.X(f"{value}_low:Q", axis=axis), x2=f"{value}_high:Q")
     hint = [alt.Tooltip(f"{label}:N"), *(alt.Tooltip(f"{name}:Q", format=",.4~f") for name in (value, f"{value}_low", f"{value}_high"))]
@@ -79,7 +84,7 @@ def intervals(answer: Answer, label: str, value: str, axis: alt.Axis, colour: An
     layers = [whisker.encode(color=tint), dot.encode(color=tint)]
     if origin:
         layers.insert(0, alt.Chart().mark_rule(color=INK, strokeDash=[3, 3]).encode(x=alt.datum(0)))
-    return sized(layered(answer, *layers), height(answer, label, 26))
+    return sized(layered(answer, *layers), height(answer, label, 26 + _LINE * (lines - 1)))
 
 
 def bars(answer: Answer, label: str, value: str, axis: alt.Axis, colour: str = SERIES[0]) -> alt.LayerChart:

@@ -157,3 +157,29 @@ EXPERIMENT_RESULTS = Table(
         Check(name="interval_in_order", condition="ci_low <= ci_high"),
     ),
 )
+
+EXPERIMENT_LOOKS = Table(
+    name="gold.experiment_looks",
+    grain="one row per (as_of_date, campaign, metric, comparison): what each run saw of a primary metric against a control",
+    columns=(
+        _AS_OF,
+        _CAMPAIGN,
+        _METRIC,
+        Column("comparison", "string", "`<variant> against control`."),
+        Column("n_users", "bigint", "Users given the variant by then.", unit="users"),
+        Column("n_control_users", "bigint", "Users held out by then.", unit="users"),
+        _number("difference", "Variant less control"),
+        _number("ci_low", "Lower end of the difference's 95 % interval, right for one look only"),
+        _number("ci_high", "Upper end of the difference's 95 % interval, right for one look only"),
+        _number("always_valid_low", "Lower end of the 95 % interval that may be looked at any number of times"),
+        _number("always_valid_high", "Upper end of the 95 % interval that may be looked at any number of times"),
+        _number("always_valid_p_value", "May be looked at any number of times"),
+        Column("verdict", "string", "What was said of it (gold.experiment_results).", is_category=True),
+    ),
+    primary_key=("as_of_date", "campaign_id", "metric", "comparison"),
+    partition_by=("as_of_date",),
+    checks=(
+        Check(name="somebody_was_held_out", condition="n_control_users > 0"),
+        Check(name="interval_in_order", condition="always_valid_low <= always_valid_high"),
+    ),
+)

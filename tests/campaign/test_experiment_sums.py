@@ -12,10 +12,10 @@ from pyspark.sql import DataFrame, Row, SparkSession
 
 from mapping_spark.campaign.experiment_sums import METRICS, build_experiment_sums, metrics, revenue_before
 from mapping_spark.campaign.moments import Moments
-from mapping_spark.campaign.results import build_results
+from mapping_spark.campaign.results import build_looks, build_results
 from mapping_spark.campaign.settings import ExperimentConfig
 from mapping_spark.errors import ConfigError
-from mapping_spark.tables.experiments import CAMPAIGN_ALLOCATIONS, EXPERIMENT_SUMS
+from mapping_spark.tables.experiments import CAMPAIGN_ALLOCATIONS, EXPERIMENT_RESULTS, EXPERIMENT_SUMS
 from mapping_spark.tables.frames import empty, rows
 from mapping_spark.tables.gold import CAMPAIGN_OUTCOMES
 from mapping_spark.tables.silver import CAMPAIGN_AUDIENCE
@@ -97,6 +97,13 @@ def test_a_campaign_is_read_as_an_experiment(spark: SparkSession, sums: DataFram
     alone = found["c2", "conversion_rate", "mailed alone", "all"]
     assert (alone.verdict, alone.difference, alone.value) == ("no_verdict", None, 0.0)
     assert "nobody was held out" in alone.reason
+
+
+def test_every_run_leaves_a_look_at_the_primary_metric_of_each_experiment(spark: SparkSession, sums: DataFrame) -> None:
+    found = build_looks(rows(spark, EXPERIMENT_RESULTS, *(row.asDict() for row in results(spark, sums, dt.date(2017, 3, 14)).values())))
+    (look,) = found.collect()  # nobody was held out of c2
+    assert (look.campaign_id, look.metric, look.comparison) == ("c1", "conversion_rate", "mailed against control")
+    assert (look.as_of_date, look.n_users, look.difference, look.verdict) == (dt.date(2017, 3, 14), 2, 0.0, "no_difference_shown")
 
 
 def test_without_campaigns_there_are_no_rows(spark: SparkSession) -> None:

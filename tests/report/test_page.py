@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
 from collections.abc import Iterator
+from html import unescape
 from pathlib import Path
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 from pyspark.sql import SparkSession
 
+from mapping_spark.campaign.qini import qini_curve
 from mapping_spark.pipeline import all_jobs
-from mapping_spark.report.ask import Ask
+from mapping_spark.report.ask import Answer, Ask
 from mapping_spark.report.page import write_page
-from mapping_spark.report.sections import CHAPTERS
+from mapping_spark.report.sections import CHAPTERS, uplift
 from mapping_spark.tables.store import Store
 
 from . import shop
@@ -26,11 +30,17 @@ in_a_browser = pytest.mark.skipif(CHROMIUM is None, reason="no browser on PATH: 
 
 
 @pytest.fixture(scope="module")
-def written(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page of the tiny shop, built once."""
+def ask(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Ask:
+    """Of the tiny shop."""
     store = Store(spark, str(tmp_path_factory.mktemp("shop")))
     shop.write(store)
-    return Path(write_page(Ask(store, shop.DAY, all_jobs())))
+    return Ask(store, shop.DAY, all_jobs())
+
+
+@pytest.fixture(scope="module")
+def written(ask: Ask) -> Path:
+    """The page of the tiny shop, built once."""
+    return Path(write_page(ask))
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +96,49 @@ def test_it_opens_without_a_fault_and_nothing_leaves_it(visit: Visit, written: P
 def test_every_chart_has_marks(visit: Visit) -> None:
     pictures = visit.page.locator(".picture")
     marks = pictures.evaluate_all("all => all.map(one => one.querySelectorAll('.mark-rect path, .mark-symbol path').length)")
-    assert len(marks) >= 9
+    assert len(marks) >= 19
     assert all(marks)
     assert visit.page.locator(".flow .band").count() == 4
+
+
+def test_chapters_about_campaigns_say_what_their_tables_hold(written: Path) -> None:
+    html = unescape(written.read_text())
+    assert "Campaigns that held users out: 1." in html
+    assert "Of 1 primary comparisons: 1 better." in html
+    assert "not an experiment. 1 of 1 estimates lie farther from 0 than every placebo" in html  # 3, and -2 at the placebo
+    assert "Of 4 orders 3 (75.0 %) had a touch before them" in html
+    assert "old enough were active: 50.0 % in the week after the first." in html  # 4 of 8
+    assert "The plan sends to 1 users at a cost of 1 for a gain of 3, at most 25.0 % below" in html
+
+
+def test_the_qini_curve_is_that_of_the_bins(ask: Ask) -> None:
+    # after ten of twenty sent to: 6 - 2 conversions of 20; after all: 9 - 5 of 20
+    points = np.array([(row["share"], row["gain"], row["by_chance"]) for row in ask("qini", uplift.QINI).records])
+    assert points == pytest.approx(np.array([(0, 0, 0), (0.5, 4 / 20, 2 / 20), (1, 4 / 20, 4 / 20)]))
+    sums = np.array([[10, 10, 6, 2], [10, 10, 3, 3]], float)[:, :, None]
+    assert np.transpose(qini_curve(sums))[0] == pytest.approx(points[:, :2])
+
+
+def test_deciles_are_those_of_the_calibration(ask: Ask) -> None:
+    first, second = ask("deciles", uplift.DECILES).records  # two bins make two groups, the first and the sixth tenth
+    assert (first["decile"], first["predicted"], first["observed"]) == (1, pytest.approx(0.4 / 2), pytest.approx(0.6 - 0.2))
+    assert (second["decile"], second["predicted"], second["observed"]) == (6, pytest.approx(-0.6 / 2), pytest.approx(0.0))
+    half = 1.959964 * math.sqrt((6 * 0.4**2 + 4 * 0.6**2) / 100 + (2 * 0.8**2 + 8 * 0.2**2) / 100)
+    assert first["observed_high"] - first["observed"] == pytest.approx(half, rel=1e-6)
+
+
+class Emptied(Ask):
+    """Of tables without a row."""
+
+    def __call__(self, name: str, sql: str) -> Answer:
+        return Answer(name, sql, (), ())
+
+
+def test_empty_tables_are_said_in_one_sentence_and_nothing_is_drawn(ask: Ask) -> None:
+    emptied = Emptied(ask.store, ask.as_of, ())
+    drawn = [chapter.draw(emptied) for chapter in CHAPTERS if chapter.key in ("experiments", "effects", "uplift", "cohorts")]
+    assert [section.blocks for section in drawn] == [()] * 4
+    assert all(re.fullmatch(r"No [^.]+\.", section.lead) for section in drawn)
 
 
 @in_a_browser

@@ -11,12 +11,16 @@ from mapping_spark.report.sections import (
     accounting,
     assumptions,
     campaigns,
+    cohorts,
     durations,
+    effects,
+    experiments,
     lineage,
     models,
     quality,
     recommendations,
     segments,
+    uplift,
 )
 
 
@@ -37,6 +41,10 @@ CHAPTERS = (
     Chapter("models", "Models side by side", models.section),
     Chapter("recommendations", "Bought, and recommended", recommendations.section),
     Chapter("campaigns", "Campaigns", campaigns.section),
+    Chapter("experiments", "Experiments", experiments.section),
+    Chapter("effects", "Without a holdout: effects and credit", effects.section),
+    Chapter("uplift", "Whom campaigns move", uplift.section),
+    Chapter("cohorts", "Who comes back", cohorts.section),
     Chapter("jobs", "How long each job took", durations.section),
     Chapter("lineage", "Lineage", lineage.section),
     Chapter("assumptions", "Assumptions", assumptions.section),
