@@ -7,20 +7,19 @@ from mapping_spark.tables.gold import CAMPAIGN_OUTCOMES
 from mapping_spark.tables.silver import CAMPAIGNS, CURRENCY_RATES, EVENTS
 from mapping_spark.tables.uplift import UPLIFT_BINS, UPLIFT_CALIBRATION, UPLIFT_METRICS, UPLIFT_SCORES
 
-READS = (CAMPAIGN_OUTCOMES, CAMPAIGNS)
-
 
 def score(run: Run) -> None:
     """Learn each campaign's effect on each of its users, and judge the ranking."""
     events = priced(run.read(EVENTS), run.read(CURRENCY_RATES), run.settings.campaigns.currency)
-    made = score_all(*map(run.read, READS), events, as_of=run.as_of, config=run.settings.uplift, seed=run.settings.seed)
+    outcomes, campaigns, of = run.read(CAMPAIGN_OUTCOMES), run.read(CAMPAIGNS), run.settings
+    made = score_all(outcomes, campaigns, events, as_of=run.as_of, config=of.uplift, seed=of.seed)
     for table, frame in made.items():
         run.store.replace_slice(table, frame, {"as_of_date": run.as_of})
 
 
 JOB = Job(
     name="score_uplift",
-    reads=(*READS, EVENTS, CURRENCY_RATES),
+    reads=(CAMPAIGN_OUTCOMES, CAMPAIGNS, EVENTS, CURRENCY_RATES),
     writes=(UPLIFT_SCORES, UPLIFT_BINS, UPLIFT_CALIBRATION, UPLIFT_METRICS),
     work=Does(score, "replace the slice as_of_date"),
     config=("uplift", "seed", "campaigns"),

@@ -150,8 +150,10 @@ class Ranked:
     def calibration(self, n_bins: int = 10) -> Calibration:
         """What the scores predict (effects, in the outcome's unit) and what was seen, in so many bins of scores, best first."""
         scores, bins_U = np.unique(-self.score_U, return_inverse=True)
-        treated_U, outcome_U, n = np.asarray(self.is_treated_U, bool), np.asarray(self.outcome_U, float), len(scores)
-        sums, squares = (sums_of_bins(bins_U, n, treated_U, values)[:, :, 0] for values in (outcome_U, outcome_U**2))
+        treated_U, n = np.asarray(self.is_treated_U, bool), len(scores)
+        outcome_U = np.asarray(self.outcome_U, np.float64)
+        powers: tuple[Numbers, ...] = (outcome_U, np.square(outcome_U))
+        sums, squares = (sums_of_bins(bins_U, n, treated_U, values)[:, :, 0] for values in powers)
         uplift = np.bincount(bins_U, self.score_U, n).astype(float)
         return calibration(merged(sums, n_bins), merged(squares[:, Sums.TREATED :], n_bins), merged(uplift, n_bins))
 
