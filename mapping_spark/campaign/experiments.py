@@ -50,8 +50,8 @@ class Experiment:
     metrics: tuple[Metric, ...]
     shares: Mapping[str, float] = field(default_factory=dict)
     """Share of the users each variant was assigned, control included; empty where nobody declared them: then no check."""
-    planned_users: int = 0
-    """Users the experiment will have at its end; 0 where it has ended: those it has."""
+    planned_users: int = 10_000
+    """Users it will have at its end, about: an always-valid interval is narrowest there. Never chosen after a look, or it is not valid."""
     is_running: bool = False
     """While it runs, always-valid p-values and intervals decide, so that looking does no harm."""
     looks: tuple[float, ...] = ()
@@ -69,7 +69,7 @@ class Experiment:
         """Shares of the information at the planned looks up to now, this one the last: 1 where the experiment has ended. [] without any."""
         if not self.looks or not n_users:
             return []
-        share = min(1.0, n_users / self.planned_users) if self.is_running and self.planned_users else 1.0
+        share = min(1.0, n_users / self.planned_users) if self.is_running else 1.0
         return [*(look for look in self.looks if look < share), share]
 
 
@@ -202,7 +202,7 @@ def _sequential(experiment: Experiment, effect: Effect, n_users: int, informatio
     """By the bounds of the looks so far where they were planned, else valid at any time."""
     if information:
         return planned_look(effect.difference, effect.standard_error, information, alpha=experiment.alpha)
-    planned = effect.standard_error * math.sqrt(min(1.0, n_users / (experiment.planned_users or n_users or 1)))
+    planned = effect.standard_error * math.sqrt(n_users / experiment.planned_users)
     mixing = mixing_variance(planned, alpha=experiment.alpha)
     return always_valid(effect.difference, effect.standard_error, mixing, alpha=experiment.alpha)
 

@@ -33,7 +33,7 @@ def build_results(sums: DataFrame, allocations: DataFrame, campaigns: DataFrame,
         looks = config.looks.get(campaign_id)
         experiment = Experiment(
             metrics=metrics(config),
-            planned_users=looks.users if looks else 0,
+            planned_users=looks.users if looks else config.planned_users,
             looks=looks.shares if looks else (),
             shares=shares.get(campaign_id, {}),
             is_running=campaign_id not in ended,

@@ -101,6 +101,9 @@ class ExperimentConfig(Section):
     """Two-sided level of every test."""
     sample_ratio_level: float = Field(default=0.001, gt=0, lt=1)
     """A p-value of users per variant below it blocks every verdict."""
+    planned_users: int = Field(default=10_000, ge=2)
+    """Users that a campaign will have at its end, about, control included: an interval that may be looked at any time is narrowest
+    there. Any number is valid that was not chosen after a look."""
     looks: dict[str, PlannedLooks] = Field(default_factory=dict)
     """Campaigns looked at when planned only: group-sequential bounds decide. All others may be looked at any time while they run."""
     pre_period_days: int = Field(default=56, ge=1)

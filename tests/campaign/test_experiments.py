@@ -14,6 +14,7 @@ from mapping_spark.campaign.effects import Effect
 from mapping_spark.campaign.experiments import Experiment, Metric, grouped, read_experiment
 from mapping_spark.campaign.moments import SUMS, Moments
 from mapping_spark.campaign.segments import shrink
+from mapping_spark.campaign.sequential import always_valid, mixing_variance
 
 CONVERSION = Metric(name="conversion", kind="proportion", role="primary")
 HALVES = {"control": 0.5, "new": 0.5}
@@ -66,6 +67,16 @@ def test_while_it_runs_only_the_always_valid_p_value_decides() -> None:
     running = verdict((100, 1000), (130, 1000), is_running=True, planned_users=4_000)
     assert (final["verdict"], running["verdict"]) == ("better", "no_difference_shown")
     assert running["adjusted_p_value"] == running["always_valid_p_value"] > final["p_value"]
+
+
+def test_what_is_mixed_over_is_fixed_before_the_data() -> None:
+    # mixing variance = (variance of a difference of 5,000 users each) * the same factor, however many users are seen by then
+    early, late = (verdict((n // 10, n), (n // 10, n), is_running=True) for n in (100, 40_000))
+    halves = [row["always_valid_high"] for row in (early, late)]
+    for n, half in zip((100, 40_000), halves, strict=True):
+        error = math.sqrt(2 * 0.1 * 0.9 / n)
+        mixing = mixing_variance(math.sqrt(2 * 0.1 * 0.9 / 5_000))
+        assert half == pytest.approx(always_valid(0.0, error, mixing).high, rel=0.02)
 
 
 def test_planned_looks_decide_by_their_bounds() -> None:
