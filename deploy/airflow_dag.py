@@ -178,6 +178,7 @@ with DAG(
     tasks["build_currency_rates"] >> tasks["flag_anomalies"]
     tasks["campaign_daily_kpis"] >> tasks["flag_anomalies"]
     tasks["clean_events"] >> tasks["flag_anomalies"]
+    tasks["build_campaigns"] >> tasks["forecast_kpis"]
     tasks["build_currency_rates"] >> tasks["forecast_kpis"]
     tasks["campaign_daily_kpis"] >> tasks["forecast_kpis"]
     tasks["clean_events"] >> tasks["forecast_kpis"]

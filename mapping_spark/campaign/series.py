@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -16,6 +18,12 @@ def shop_series(events: DataFrame) -> DataFrame:
         F.coalesce(F.sum("value"), F.lit(0)).cast("double").alias("revenue"), F.countDistinct("user_id").cast("double").alias("buyers")
     )
     return _long(daily, F.lit("shop"), "revenue", "buyers")
+
+
+def of_running(daily_kpis: DataFrame, campaigns: DataFrame, as_of: dt.date) -> DataFrame:
+    """The rows of campaigns that are not over by the start of `as_of` (UTC): of the others nothing lies ahead."""
+    over = campaigns.where(F.col("end_at") <= F.lit(dt.datetime.combine(as_of, dt.time(), dt.UTC))).select("campaign_id")
+    return daily_kpis.join(over, on="campaign_id", how="left_anti")
 
 
 def campaign_series(daily_kpis: DataFrame) -> DataFrame:

@@ -6,10 +6,11 @@ import pytest
 from pyspark.sql import SparkSession
 
 from mapping_spark.campaign.anomalies import build_anomalies
-from mapping_spark.campaign.series import campaign_series, shop_series
+from mapping_spark.campaign.series import campaign_series, of_running, shop_series
 from mapping_spark.campaign.settings import AnomalyConfig
 from mapping_spark.tables.frames import rows, small
 from mapping_spark.tables.gold import CAMPAIGN_DAILY_KPIS
+from mapping_spark.tables.silver import CAMPAIGNS
 
 from .market import at, event, events
 
@@ -52,3 +53,12 @@ def test_series_of_the_shop_and_of_campaigns(spark: SparkSession) -> None:
         ("campaign c: n_conversions", 3),
         ("campaign c: revenue", 3),
     }
+
+
+def test_of_campaigns_that_are_over_nothing_is_forecast(spark: SparkSession) -> None:
+    ends = {"over": MONDAY, "running": MONDAY + dt.timedelta(days=1), "endless": None}
+    campaigns = rows(
+        spark, CAMPAIGNS, *({"campaign_id": name, "end_at": end and dt.datetime.combine(end, dt.time())} for name, end in ends.items())
+    )
+    daily = rows(spark, CAMPAIGN_DAILY_KPIS, *({"campaign_id": name, "variant": "a", "date": MONDAY} for name in ends))
+    assert {row.campaign_id for row in of_running(daily, campaigns, MONDAY).collect()} == {"running", "endless"}
