@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from pydantic import Field
 
 from mapping_spark.config import Section
 from mapping_spark.logs import LOGGER
+from mapping_spark.side_by_side import as_finished
 from mapping_spark.tables import TABLES
 from mapping_spark.tables.contract import Table
 from mapping_spark.tables.frames import rows
@@ -71,14 +73,15 @@ def describe_all(store: Store, pinned: Pins, config: MaintenanceConfig, now: dt.
 def maintain_all(store: Store, pinned: Pins, config: MaintenanceConfig, now: dt.datetime) -> int:
     """Maintain every table that is there, and write ops.table_maintenance; returns how many there were."""
     found = [table for table in TABLES.values() if store.exists(table)]
-    done = [maintain(store, table, pinned.get(table.name, ()), config, now) for table in found]
+    steps = [partial(maintain, store, table, pinned.get(table.name, ()), config, now) for table in found]
+    done = list(as_finished(store.spark, steps))  # a row per table
     frame = rows(store.spark, TABLE_MAINTENANCE, *done)
     store.append_once(TABLE_MAINTENANCE, frame, writer=f"maintain_tables:{now:%Y%m%dT%H%M%S}", sequence=int(now.timestamp()))
     return len(done)
 
 
 def maintain(store: Store, table: Table, pinned: Collection[int], config: MaintenanceConfig, now: dt.datetime) -> dict[str, Any]:
-    """Do it to one table; a row of ops.table_maintenance. Done again at once it changes nothing.
+    """Do it to one table; a row of ops.table_maintenance. Done again at once it finds nothing to do.
 
     A table with a layout is written sorted and in files of its own size: merging them would undo that, so only its old files go.
     """
@@ -92,6 +95,7 @@ def maintain(store: Store, table: Table, pinned: Collection[int], config: Mainte
         store.compact(table)
     store.vacuum(table)
     after, size = store.size(table)
+    LOGGER.info(f"maintained {table.name}", extra={"table": table.name, "files_before": before, "files_after": after})
     kept = min((version for version in pinned if version in commits), default=None)
     return {
         "table_name": table.name,

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pydantic import Field
-from pyspark.sql import functions as F
 
 from mapping_spark.config import Section
 from mapping_spark.errors import ConfigError
@@ -57,14 +56,12 @@ class Input:
 
 
 def measure(store: Store, table: Table, version: int) -> Input:
-    """Look at a table: rows and bytes from Delta's statistics, the heaviest key by one pass over that column alone."""
+    """Look at a table: rows and bytes from Delta's statistics, the heaviest key by one pass over that column."""
     n_rows, (_, n_bytes) = store.count(table, version), store.size(table)
     keys = [name for name in _KEYS if name in table.by_name and table.primary_key != (name,)]
     if n_rows < _FEW_ROWS or not keys:
         return Input(table, version, n_rows, n_bytes)
-    rows = store.read(table, version)
-    heaviest = {key: rows.groupBy(key).count().agg(F.max("count")).head() for key in keys}
-    found = {key: int(row[0]) for key, row in heaviest.items() if row is not None}
+    found = {key: store.count_of_heaviest(table, version, key) for key in keys}
     key = max(found, key=found.__getitem__)
     return Input(table, version, n_rows, n_bytes, key, found[key])
 

@@ -74,6 +74,7 @@ class Store:
     root: str
     catalog: str | None = None
     _counts: dict[tuple[str, int], int] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _heaviest: dict[tuple[str, int, str], int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", checked_root(self.root))
@@ -195,6 +196,13 @@ class Store:
         if (table.name, version) not in self._counts:
             self._counts[table.name, version] = self.read(table, version).count()
         return self._counts[table.name, version]
+
+    def count_of_heaviest(self, table: Table, version: int, key: str) -> int:
+        """Rows of the most frequent value of a column at a version: one pass over that column, kept like `count`."""
+        if (table.name, version, key) not in self._heaviest:
+            row = self.read(table, version).groupBy(key).count().agg(F.max("count")).head()
+            self._heaviest[table.name, version, key] = int(row[0] or 0) if row else 0
+        return self._heaviest[table.name, version, key]
 
     def written(self, table: Table, since: int | None) -> tuple[int | None, int]:
         """The current version, and the rows that the commits after version `since` (None: all of them) added, from Delta's history."""

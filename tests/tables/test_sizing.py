@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from pyspark.sql import SparkSession
 
 from mapping_spark.errors import ConfigError
+from mapping_spark.tables.frames import rows
 from mapping_spark.tables.silver import INTERACTIONS, USER_IDS
-from mapping_spark.tables.sizing import Input, LimitsConfig, refuse_large_factors, refuse_too_large, shuffle_bytes
+from mapping_spark.tables.sizing import Input, LimitsConfig, measure, refuse_large_factors, refuse_too_large, shuffle_bytes
+from mapping_spark.tables.store import Store
 
 USERS = Input(USER_IDS, version=3, n_rows=1_000, n_bytes=5_000_000)
 PAIRS = Input(INTERACTIONS, version=1, n_rows=2_000, n_bytes=1, key="user_idx", n_rows_of_key=500)
@@ -35,3 +40,15 @@ def test_a_plan_over_a_limit_names_number_and_setting() -> None:
         refuse_too_large("fold", [USERS, PAIRS], LimitsConfig(rows_per_key=499))
     with pytest.raises(ConfigError, match=r"models.als: factors of 2 GB; expected at most limits.factors_gb = 1. Lower models.als.rank"):
         refuse_large_factors("als", 2_000_000_000, LimitsConfig(factors_gb=1))
+
+
+def test_a_table_is_measured_at_its_version(spark: SparkSession, tmp_path: Path) -> None:
+    store = Store(spark, str(tmp_path))
+    store.create(INTERACTIONS)
+    store.append_once(INTERACTIONS, rows(spark, INTERACTIONS, *({"user_idx": n, "item_idx": 0} for n in (1, 1, 2))), writer="t", sequence=1)
+    version = store.version(INTERACTIONS)
+    assert version is not None
+    assert [store.count_of_heaviest(INTERACTIONS, version, key) for key in ("user_idx", "item_idx")] == [2, 3]
+    found = measure(store, INTERACTIONS, version)
+    assert (found.n_rows, found.key) == (3, "")  # of so few rows no key is heavy
+    assert found.n_bytes > 0
