@@ -13,8 +13,6 @@ from importlib import import_module
 
 from pyspark.daemon import manager  # imports the worker that Spark names in the arguments
 
-MODULE = "mapping_spark.workers"
-
 SHARED = (
     "pandas",
     "pyarrow",
@@ -33,7 +31,7 @@ def main() -> None:
     with redirect_stdout(sys.stderr):  # Spark reads the port from the first bytes of the output
         for name in SHARED:
             import_module(name)
-    manager()
+    manager()  # type: ignore[no-untyped-call]
 
 
 if __name__ == "__main__":
