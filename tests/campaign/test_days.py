@@ -17,7 +17,7 @@ from mapping_spark.tables.campaigns import CAMPAIGN_DAILY_SEGMENT_KPIS
 from mapping_spark.tables.frames import empty, rows
 from mapping_spark.tables.gold import CAMPAIGN_DAILY_KPIS, RECOMMENDATIONS
 from mapping_spark.tables.measures import measure
-from mapping_spark.tables.silver import CAMPAIGN_ITEMS, EVENTS, USERS
+from mapping_spark.tables.silver import CAMPAIGN_ITEMS, EVENTS
 from mapping_spark.tables.store import Store
 
 from .market import at, counted, event, events
@@ -35,8 +35,7 @@ def test_hours_know_segment_channel_and_model_and_add_up_to_days(spark: SparkSes
     )
     each = counted(spark, happened).persist()
     served = rows(spark, RECOMMENDATIONS, {"recommendation_id": "r1", "model": "als"})
-    users = rows(spark, USERS, {"user_id": "u1", "segment": "young"})
-    hourly = build_hourly_kpis(each, users, served, QUARTER, rates_version="1").persist()
+    hourly = build_hourly_kpis(each, served, QUARTER, rates_version="1").persist()
     first = {(r.hour_at, r.model): (r.n_impressions, r.n_clicks) for r in hourly.where(hourly.date == at(1).date()).collect()}
     assert first == {(at(1, 8), "als"): (1, 0), (at(1, 9), "none"): (1, 0), (at(1, 9), "als"): (0, 1)}
     by_model = {
@@ -63,8 +62,14 @@ def test_a_late_conversion_revises_its_day_and_a_new_day_is_no_revision(spark: S
 def test_users_are_exact_by_day_and_merge_over_days(spark: SparkSession) -> None:
     shown = [("u1", 1), ("u1", 1), ("u2", 1), ("u1", 2), ("u9", 2)]
     happened = events(spark, *(event("impression", user, at(day), campaign_id="c1") for user, day in shown))
-    daily = build_reach(counted(spark, happened), empty(spark, USERS)).persist()
-    assert {(r.date.day, r.variant): r.n_users for r in daily.collect()} == {(1, "mailed"): 1, (1, "control"): 1, (2, "mailed"): 2}
+    daily = build_reach(counted(spark, happened)).persist()
+    found = {(r.date.day, r.variant, r.segment): r.n_users for r in daily.collect()}
+    assert found == {
+        (1, "mailed", "young"): 1,
+        (1, "control", "unknown"): 1,
+        (2, "mailed", "young"): 1,
+        (2, "mailed", "unknown"): 1,
+    }
     assert [(r.campaign_id, r.action, r.n_users) for r in reach(daily, "campaign_id").collect()] == [("c1", "impression", 3)]
 
 
