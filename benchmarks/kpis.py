@@ -211,6 +211,7 @@ def main() -> None:
         "spark.driver.memory": asked.driver_memory,
         "spark.sql.shuffle.partitions": "8",
         "spark.sql.session.timeZone": "UTC",
+        "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64m",  # as in conf/base.yml
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",

@@ -111,7 +111,8 @@ def counted_events(events: DataFrame, campaigns: DataFrame, members: DataFrame, 
     # One row per (campaign, user): these joins only drop rows.
     touches = _touches(judged, known).join(members, on=["campaign_id", "user_id"], how="inner")
     sales = _sales(judged, known, campaign_items).join(members, on=["campaign_id", "user_id"], how="inner")
-    return touches.unionByName(_exclusive(sales))
+    named = touches.withColumns({"is_named": F.lit(True), "is_exclusive": F.lit(True)})
+    return named.unionByName(_exclusive(sales).withColumn("is_named", F.lit(False)))
 
 
 def _touches(events: DataFrame, campaigns: DataFrame) -> DataFrame:
@@ -120,8 +121,8 @@ def _touches(events: DataFrame, campaigns: DataFrame) -> DataFrame:
     named = events.where(F.col("event_type").isin(*COUNTED_TYPES)).alias("event")
     matched = named.join(F.broadcast(campaigns.alias("campaign")), on="campaign_id", how="inner")
     counted = matched.where(is_send | (_while_it_runs() & ~(is_sale & F.col("lists_items"))))
-    facts = {"amount": F.when(is_send, F.col("unit_cost")).otherwise(F.col("value")), "is_named": F.lit(True), "is_exclusive": F.lit(True)}
-    return counted.select("campaign_id", *_EVENT_COLUMNS, _channel(), *(column.alias(name) for name, column in facts.items()))
+    amount = F.when(is_send, F.col("unit_cost")).otherwise(F.col("value")).alias("amount")
+    return counted.select("campaign_id", *_EVENT_COLUMNS, _channel(), amount)
 
 
 def _sales(events: DataFrame, campaigns: DataFrame, campaign_items: DataFrame) -> DataFrame:
@@ -135,15 +136,8 @@ def _sales(events: DataFrame, campaigns: DataFrame, campaign_items: DataFrame) -
     sold = events.where(F.col("event_type").isin(*SALES)).drop("campaign_id").alias("event")
     is_promoted = F.col("event.item_id") == F.col("campaign.item_id")
     matched = sold.join(promoted.alias("campaign"), on=is_promoted & _while_it_runs(), how="inner")
-    facts = {"amount": F.col("value"), "is_named": F.lit(False)}
-    return matched.select(
-        "event_id",
-        "start_at",
-        "campaign_id",
-        *_EVENT_COLUMNS,
-        _channel("campaign_channel"),
-        *(column.alias(name) for name, column in facts.items()),
-    )
+    amount = F.col("value").alias("amount")
+    return matched.select("event_id", "start_at", "campaign_id", *_EVENT_COLUMNS, _channel("campaign_channel"), amount)
 
 
 def _exclusive(sales: DataFrame) -> DataFrame:
