@@ -19,6 +19,8 @@ INPUTS = (EVENTS, LATE_EVENTS, CAMPAIGNS, CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CUR
 
 def with_late(events: DataFrame, late: DataFrame) -> DataFrame:
     """silver.events and those of silver.late_events that it does not hold: an event delivered again long after is late, and known."""
+    if late.isEmpty():  # as mostly: to ask is cheaper than to plan two more passes over the events
+        return events
     again = events.select("event_id").join(late.select("event_id"), on="event_id", how="left_semi")  # as few as are late
     return events.unionByName(late.join(again, on="event_id", how="left_anti"))
 

@@ -110,8 +110,10 @@ def counted_events(events: DataFrame, campaigns: DataFrame, members: DataFrame, 
     judged = events.withColumn("is_unpriced", is_unpriced)
     # One row per (campaign, user): these joins only drop rows.
     touches = _touches(judged, known).join(members, on=["campaign_id", "user_id"], how="inner")
-    sales = _sales(judged, known, campaign_items).join(members, on=["campaign_id", "user_id"], how="inner")
     named = touches.withColumns({"is_named": F.lit(True), "is_exclusive": F.lit(True)})
+    if campaign_items.isEmpty():  # to ask is cheaper than to plan a second pass over the events that finds nothing
+        return named
+    sales = _sales(judged, known, campaign_items).join(members, on=["campaign_id", "user_id"], how="inner")
     return named.unionByName(_exclusive(sales).withColumn("is_named", F.lit(False)))
 
 
