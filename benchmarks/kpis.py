@@ -24,9 +24,8 @@ from ad_conversion import roll_ups
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from mapping_spark.campaign.hourly import segmented, summed
 from mapping_spark.campaign.inputs import INPUTS, counted_events_of
-from mapping_spark.campaign.outcomes import SUMS
+from mapping_spark.campaign.outcomes import SUMS, summed
 from mapping_spark.campaign.touched import touched_days
 from mapping_spark.session import build_session
 from mapping_spark.tables.campaigns import CAMPAIGN_DAILY_SEGMENT_KPIS
@@ -46,7 +45,6 @@ DAILY = Table(
     primary_key=GROUP,
     partition_by=("date",),
 )
-TABLES_READ = (*INPUTS, USERS)
 LIMITS = {"ours / DuckDB": 4.0, "full / incremental": 10.0}
 
 
@@ -113,7 +111,7 @@ def reference(spark: SparkSession) -> dict[Table, DataFrame]:
 
 def lay_out(store: Store, n_events: int) -> None:
     """Fill the tables that are read."""
-    for table in (*TABLES_READ, DAILY):
+    for table in (*INPUTS, DAILY):
         store.create(table)
     for table, frame in reference(store.spark).items():
         store.replace_slice(table, frame, {})
@@ -123,8 +121,7 @@ def lay_out(store: Store, n_events: int) -> None:
 
 def daily(store: Store, days: list[dt.date] | None) -> DataFrame:
     """What is timed of ours: the sums of some days, or of all."""
-    counted = counted_events_of(store.read, "EUR", days)
-    return summed(segmented(counted, store.read(USERS)), GROUP)
+    return summed(counted_events_of(store.read, "EUR", days).withColumnRenamed("event_date", "date"), GROUP)
 
 
 def in_spark(store: Store, path: str) -> None:
@@ -134,8 +131,8 @@ def in_spark(store: Store, path: str) -> None:
 
 def renew(store: Store, before: dict[str, int | None]) -> None:
     """Find the days that differ from the versions before, and replace them."""
-    now = {table.name: store.version(table) for table in TABLES_READ}
-    days = touched_days(store, before, now, TABLES_READ)
+    now = {table.name: store.version(table) for table in INPUTS}
+    days = touched_days(store, before, now, INPUTS)
     store.replace_days(DAILY, daily(store, days), days)
 
 
@@ -188,7 +185,7 @@ def run(store: Store, folder: Path, n_events: int, repeats: int, cores: int) -> 
             raise SystemExit(f"the results differ: {found}")
     for number in range(repeats):
         seconds["full"].append(timed(lambda: store.replace_days(DAILY, daily(store, None), None)))
-        before = {table.name: store.version(table) for table in TABLES_READ}
+        before = {table.name: store.version(table) for table in INPUTS}
         first = n_events + number * n_events // 100
         fresh = drawn(store.spark, first, n_events // 100, f"{DAYS + number} - if(id % 50 = 0, 1, 0)").coalesce(1)
         store.append_once(EVENTS, fresh, writer="generated", sequence=number + 1)
@@ -214,6 +211,7 @@ def main() -> None:
         "spark.driver.memory": asked.driver_memory,
         "spark.sql.shuffle.partitions": "8",
         "spark.sql.session.timeZone": "UTC",
+        "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64m",  # as in conf/base.yml
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",

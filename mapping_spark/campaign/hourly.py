@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from mapping_spark.campaign.kpis import CampaignConfig, gross_margin
-from mapping_spark.campaign.outcomes import SUMS, UNKNOWN_SEGMENT
+from mapping_spark.campaign.outcomes import SUMS, summed
 from mapping_spark.tables.campaigns import CAMPAIGN_DAILY_SEGMENT_KPIS, CAMPAIGN_HOURLY_KPIS
 from mapping_spark.tables.frames import conform
 from mapping_spark.tables.gold import CAMPAIGN_DAILY_KPIS
@@ -18,25 +18,18 @@ _GROUP = ("date", "hour_at", "campaign_id", "variant", "segment", "channel")
 
 
 def build_hourly_kpis(
-    counted: DataFrame, users: DataFrame, recommendations: DataFrame, config: CampaignConfig, *, rates_version: str | None = None
+    counted: DataFrame, recommendations: DataFrame, config: CampaignConfig, *, rates_version: str | None = None
 ) -> DataFrame:
-    """gold.campaign_hourly_kpis: `outcomes.counted_events` summed by hour, with the user's segment and the model of the recommendation.
+    """gold.campaign_hourly_kpis: `outcomes.counted_events` summed by hour, with the model of the recommendation.
 
     Summed by recommendation before its model is looked up: events that name none, nearly all, are few rows by then.
     """
-    hours = segmented(counted, users).withColumn("hour_at", F.date_trunc("hour", "event_at"))
+    hours = counted.withColumnRenamed("event_date", "date").withColumn("hour_at", F.date_trunc("hour", "event_at"))
     by_recommendation = summed(hours, (*_GROUP, "recommendation_id"))
     models = recommendations.select("recommendation_id", "model")  # one row per recommendation
     named = by_recommendation.join(models, on="recommendation_id", how="left").withColumn("model", F.coalesce("model", F.lit(NO_MODEL)))
     facts = {"gross_margin": gross_margin("revenue", config), "rates_version": F.lit(rates_version)}
-    return conform(summed(named, (*_GROUP, "model")).withColumns(facts), CAMPAIGN_HOURLY_KPIS)
-
-
-def segmented(counted: DataFrame, users: DataFrame) -> DataFrame:
-    """`outcomes.counted_events` with `date`, the business day, and the `segment` of the user in silver.users, else `unknown`."""
-    segments = users.select("user_id", "segment")  # one row per user
-    joined = counted.join(segments, on="user_id", how="left").withColumnRenamed("event_date", "date")
-    return joined.withColumn("segment", F.coalesce("segment", F.lit(UNKNOWN_SEGMENT)))
+    return conform(_rolled_up(named, (*_GROUP, "model")).withColumns(facts), CAMPAIGN_HOURLY_KPIS)
 
 
 def build_daily_segment_kpis(hourly: DataFrame) -> DataFrame:
@@ -52,9 +45,8 @@ def roll_up_days(hourly: DataFrame, config: CampaignConfig) -> DataFrame:
 
 
 def _days(hourly: DataFrame, group: Sequence[str], *more: Column) -> DataFrame:
-    return hourly.groupBy(*group).agg(*(F.sum(name).alias(name) for name in SUMS), F.max("rates_version").alias("rates_version"), *more)
+    return _rolled_up(hourly, group, F.max("rates_version").alias("rates_version"), *more)
 
 
-def summed(frame: DataFrame, group: Sequence[str]) -> DataFrame:
-    """The sums of `frame` by `group`."""
-    return frame.groupBy(*group).agg(*(F.sum(name).alias(name) for name in SUMS))
+def _rolled_up(sums: DataFrame, group: Sequence[str], *more: Column) -> DataFrame:
+    return sums.groupBy(*group).agg(*(F.sum(name).alias(name) for name in SUMS), *more)

@@ -8,17 +8,19 @@ from collections.abc import Callable, Sequence
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from mapping_spark.campaign.outcomes import counted_events
+from mapping_spark.campaign.outcomes import counted_events, with_segment
 from mapping_spark.errors import ConfigError
 from mapping_spark.tables.contract import Table
-from mapping_spark.tables.silver import CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CAMPAIGNS, CURRENCY_RATES, EVENTS, LATE_EVENTS
+from mapping_spark.tables.silver import CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CAMPAIGNS, CURRENCY_RATES, EVENTS, LATE_EVENTS, USERS
 
-INPUTS = (EVENTS, LATE_EVENTS, CAMPAIGNS, CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CURRENCY_RATES)
+INPUTS = (EVENTS, LATE_EVENTS, CAMPAIGNS, CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CURRENCY_RATES, USERS)
 """What is read to count events for campaigns."""
 
 
 def with_late(events: DataFrame, late: DataFrame) -> DataFrame:
     """silver.events and those of silver.late_events that it does not hold: an event delivered again long after is late, and known."""
+    if late.isEmpty():  # as mostly: to ask is cheaper than to plan two more passes over the events
+        return events
     again = events.select("event_id").join(late.select("event_id"), on="event_id", how="left_semi")  # as few as are late
     return events.unionByName(late.join(again, on="event_id", how="left_anti"))
 
@@ -70,9 +72,19 @@ def without_overlap(rates: DataFrame) -> DataFrame:
     return rates.withColumn("valid_to", F.least("valid_to", following))
 
 
+def members_of(read: Callable[[Table], DataFrame]) -> DataFrame:
+    """`outcomes.with_segment` of the audience and the users, as `read` gives them."""
+    return with_segment(read(CAMPAIGN_AUDIENCE), read(USERS))
+
+
 def counted_events_of(read: Callable[[Table], DataFrame], currency: str | None, days: Sequence[dt.date] | None = None) -> DataFrame:
     """`outcomes.counted_events` over the tables `INPUTS`, each as `read` gives it; of some business days only, where `days` names them."""
     events = with_late(read(EVENTS), read(LATE_EVENTS))
-    of_days = events if days is None else events.where(F.col("event_date").isin(list(days)))
+    audience, users = read(CAMPAIGN_AUDIENCE), read(USERS)
+    of_days = events
+    if days is not None:
+        of_days = events.where(F.col("event_date").isin(list(days)))
+        active = of_days.select("user_id").distinct()  # of a few days a small part: who else is a member need not be joined
+        audience, users = (table.join(active, on="user_id", how="left_semi") for table in (audience, users))
     priced = in_currency(of_days, read(CURRENCY_RATES), declared_currency(events, currency))
-    return counted_events(priced, read(CAMPAIGNS), read(CAMPAIGN_AUDIENCE), read(CAMPAIGN_ITEMS))
+    return counted_events(priced, read(CAMPAIGNS), with_segment(audience, users), read(CAMPAIGN_ITEMS))

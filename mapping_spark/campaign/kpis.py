@@ -8,7 +8,7 @@ from pydantic import Field
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from mapping_spark.campaign.outcomes import SUMS
+from mapping_spark.campaign.outcomes import SUMS, summed
 from mapping_spark.config import Section
 from mapping_spark.tables.frames import conform
 from mapping_spark.tables.gold import CAMPAIGN_DAILY_KPIS, CAMPAIGN_KPIS, USER_PRODUCTS
@@ -56,7 +56,7 @@ def build_daily_kpis(counted: DataFrame, config: CampaignConfig, *, rates_versio
 
     A day without an event has no row. Over days the sums equal gold.campaign_kpis by campaign and variant.
     """
-    daily = counted.groupBy("campaign_id", "variant", F.col("event_date").alias("date")).agg(*(F.sum(name).alias(name) for name in SUMS))
+    daily = summed(counted.withColumnRenamed("event_date", "date"), ("campaign_id", "variant", "date"))
     facts = {"gross_margin": gross_margin("revenue", config), "rates_version": F.lit(rates_version)}
     return conform(daily.withColumns(facts), CAMPAIGN_DAILY_KPIS)
 

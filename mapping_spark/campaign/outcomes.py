@@ -1,10 +1,12 @@
 """What each user of a campaign's audience did: gold.campaign_outcomes.
 
-`counted_events` says which event counts for which campaign, and how much. Outcomes sum it by user, daily KPIs by day:
-so the two agree by construction.
+`counted_events` says which event counts for which campaign, `COUNTS` and `MONEY` what it adds to. Outcomes sum it by user, daily
+KPIs by day: so the two agree by construction.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -12,59 +14,91 @@ from pyspark.sql import functions as F
 from mapping_spark.tables.frames import conform
 from mapping_spark.tables.gold import CAMPAIGN_OUTCOMES
 
-COUNTED_TYPES: dict[str, tuple[str, ...]] = {
-    "n_sends": ("campaign_send",),
-    "n_impressions": ("impression", "campaign_open"),
-    "n_opens": ("campaign_open",),
-    "n_clicks": ("click", "campaign_click"),
-    "n_conversions": ("coupon_redeem",),
-    "n_unsubscribes": ("unsubscribe",),
+COUNTS: dict[str, str] = {
+    "n_sends": "event_type = 'campaign_send'",
+    "n_impressions": "event_type IN ('impression', 'campaign_open')",  # an opened message is an impression: it was seen
+    "n_opens": "event_type = 'campaign_open'",
+    "n_clicks": "event_type IN ('click', 'campaign_click')",
+    "n_conversions": "event_type = 'coupon_redeem' OR (event_type = 'purchase' AND is_named)",
+    "n_unsubscribes": "event_type = 'unsubscribe'",
+    "n_purchases": "event_type = 'purchase'",
+    "n_exclusive_purchases": "event_type = 'purchase' AND is_exclusive",
+    "n_refunds": "event_type = 'refund'",
+    "n_unpriced": "is_unpriced",
 }
-"""Which event types each count counts. An opened message is an impression: it was seen."""
+"""Which rows of `counted_events` each count counts."""
 
-SALE_COUNTS = ("n_purchases", "n_exclusive_purchases", "n_refunds", "n_unpriced")
-MONEY = ("revenue", "exclusive_revenue", "refunds", "discount", "cost")
-SUMS = (*COUNTED_TYPES, *SALE_COUNTS, *MONEY)
-"""The columns of `counted_events` that add up over users and days."""
+MONEY: dict[str, tuple[str, str]] = {
+    "revenue": ("amount", "n_purchases"),
+    "exclusive_revenue": ("amount", "n_exclusive_purchases"),
+    "refunds": ("amount", "n_refunds"),
+    "discount": ("discount", "n_purchases"),
+    "cost": ("amount", "n_sends"),
+}
+"""Which column of `counted_events` each sum of money sums, and over the rows of which count."""
+
+SUMS = (*COUNTS, *MONEY)
+"""What adds up over users and days."""
+
+SALES = ("purchase", "refund")
+COUNTED_TYPES = ("campaign_send", "impression", "campaign_open", "click", "campaign_click", "coupon_redeem", "unsubscribe", *SALES)
+"""Types of the events that count for the campaign they name."""
 
 UNKNOWN_SEGMENT = "unknown"
 
 FIRST_TIMES = {"first_impression_at": "n_impressions", "first_click_at": "n_clicks", "first_conversion_at": "n_conversions"}
 """What each first time of an outcome is the first of."""
 
-_EVENT_COLUMNS = ("campaign_id", "user_id", "event_at", "event_date", "recommendation_id")
+_EVENT_COLUMNS = ("event_type", "user_id", "event_at", "event_date", "recommendation_id", "discount", "is_unpriced")
 
 
-def build_outcomes(counted: DataFrame, audience: DataFrame, users: DataFrame, *, rates_version: str | None = None) -> DataFrame:
-    """One row per (campaign, user) of the audience with what `counted_events` counted for it, 0 where nothing was.
+def build_outcomes(counted: DataFrame, members: DataFrame, *, rates_version: str | None = None) -> DataFrame:
+    """One row per (campaign, user) of `members` with what `counted_events` counted for it, 0 where nothing was.
 
-    `segment` is the user's in silver.users, `unknown` where none is declared. Money is in the declared currency.
+    Money is in the declared currency.
     """
-    first = (F.min(F.when(F.col(count) > 0, F.col("event_at"))).alias(name) for name, count in FIRST_TIMES.items())
-    by_user = counted.groupBy("campaign_id", "user_id").agg(*(F.sum(name).alias(name) for name in SUMS), *first)
-    # Neither join multiplies rows: `by_user` has one row per (campaign, user), silver.users one per user.
+    first = (F.expr(f"min(event_at) FILTER (WHERE {COUNTS[count]})").alias(name) for name, count in FIRST_TIMES.items())
+    by_user = summed(counted, ("campaign_id", "user_id"), *first)
+    # Both sides have one row per (campaign, user): the join does not multiply them.
     outcomes = (
-        audience.select("campaign_id", "user_id", "variant")
-        .join(by_user, on=["campaign_id", "user_id"], how="left")
-        .join(users.select("user_id", "segment"), on="user_id", how="left")
+        members.join(by_user, on=["campaign_id", "user_id"], how="left")
         .fillna(0, list(SUMS))
-        .withColumn("segment", F.coalesce("segment", F.lit(UNKNOWN_SEGMENT)))
         .withColumns({"is_converted": F.col("n_conversions") > 0, "rates_version": F.lit(rates_version)})
     )
     return conform(outcomes, CAMPAIGN_OUTCOMES)
 
 
-def counted_events(events: DataFrame, campaigns: DataFrame, audience: DataFrame, campaign_items: DataFrame) -> DataFrame:
-    """What every event adds to every campaign it counts for.
+def with_segment(audience: DataFrame, users: DataFrame) -> DataFrame:
+    """The members of campaigns: campaign_id, user_id, variant, and `segment` of silver.users, `unknown` where none is declared."""
+    segments = users.select("user_id", "segment")  # one row per user
+    members = audience.select("campaign_id", "user_id", "variant").join(segments, on="user_id", how="left")
+    return members.withColumn("segment", F.coalesce("segment", F.lit(UNKNOWN_SEGMENT)))
 
-    Columns: campaign_id, user_id, variant, channel, recommendation_id?, event_at (UTC), event_date, and the columns `SUMS`:
-    counts (0 or 1) and money (decimal(18,4), never null).
 
-    `events` hold money in one currency (see `inputs.in_currency`); one with a currency and no value had no rate: it adds to
-    `n_unpriced` and no money. An event counts for a campaign only if its user is in the audience. Sends count whenever they
-    happened (a mailing goes out before its campaign starts) and cost the campaign's `unit_cost`; everything else counts in
-    [start_at, end_at), without end where none is set. Impressions, opens, clicks, redemptions and unsubscribes count for the
-    campaign they name; a purchase or refund counts for every campaign that then promotes its item, and for the one it names
+def summed(counted: DataFrame, group: Sequence[str], *more: Column) -> DataFrame:
+    """`SUMS` (counts bigint, money decimal(28,4), never null) of rows of `counted_events` by `group`, and `more` aggregates.
+
+    Only here, after the joins, does a row become all it may add to: on its way it is as narrow as the event. A filtered sum
+    passes over the rows that are not its own, which are nearly all: decimals are added for sales and sends alone.
+    """
+    counts = {name: f"count_if({condition})" for name, condition in COUNTS.items()}
+    money = {name: f"coalesce(sum({column}) FILTER (WHERE {COUNTS[count]}), 0)" for name, (column, count) in MONEY.items()}
+    return counted.groupBy(*group).agg(*(F.expr(sql).alias(name) for name, sql in (counts | money).items()), *more)
+
+
+def counted_events(events: DataFrame, campaigns: DataFrame, members: DataFrame, campaign_items: DataFrame) -> DataFrame:
+    """Every event once for every campaign it counts for.
+
+    Columns: campaign_id, user_id, variant, segment, channel, event_type, event_at (UTC), event_date, recommendation_id?,
+    amount? (decimal(18,4): the value of a sale, what a send costs), discount? (decimal(18,4)), is_unpriced (a sale in a money
+    without a rate that day), is_named (counts because the event names the campaign, not because of its item), is_exclusive
+    (counts for no other campaign). `COUNTS` and `MONEY` say what such a row adds to.
+
+    `events` hold money in one currency (see `inputs.in_currency`), `members` are `with_segment`'s. One with a currency and no value
+    had no rate: it adds to `n_unpriced` and no money. An event counts for a campaign only if its user is a member. Sends count
+    whenever they happened (a mailing goes out before its campaign starts) and cost the campaign's `unit_cost`; everything else
+    counts in [start_at, end_at), without end where none is set. Impressions, opens, clicks, redemptions and unsubscribes count for
+    the campaign they name; a purchase or refund counts for every campaign that then promotes its item, and for the one it names
     where that lists no items (it is a conversion there). So a sale may be `revenue` of two campaigns: revenue adds up over users
     and days, but over campaigns it is attributed, not earned; `exclusive_revenue` gives each sale to one campaign. Refunds stand
     beside revenue, not subtracted, even where they exceed it. A campaign that silver.campaigns does not declare has no time and
@@ -72,26 +106,25 @@ def counted_events(events: DataFrame, campaigns: DataFrame, audience: DataFrame,
     """
     listing = campaign_items.select("campaign_id").distinct().withColumn("lists_items", F.lit(True))
     known = campaigns.join(listing, on="campaign_id", how="left").withColumn("lists_items", F.coalesce("lists_items", F.lit(False)))
-    members = audience.select("campaign_id", "user_id", "variant")
-    # silver.campaign_audience has one row per (campaign, user): these joins only drop rows.
-    touches = _touches(events, known).join(members, on=["campaign_id", "user_id"], how="inner")
-    sales = _sales(events, known, campaign_items).join(members, on=["campaign_id", "user_id"], how="inner")
-    return touches.unionByName(_exclusive(sales))
+    is_unpriced = F.col("event_type").isin(*SALES) & F.col("value").isNull() & F.col("currency").isNotNull()
+    judged = events.withColumn("is_unpriced", is_unpriced)
+    # One row per (campaign, user): these joins only drop rows.
+    touches = _touches(judged, known).join(members, on=["campaign_id", "user_id"], how="inner")
+    named = touches.withColumns({"is_named": F.lit(True), "is_exclusive": F.lit(True)})
+    if campaign_items.isEmpty():  # to ask is cheaper than to plan a second pass over the events that finds nothing
+        return named
+    sales = _sales(judged, known, campaign_items).join(members, on=["campaign_id", "user_id"], how="inner")
+    return named.unionByName(_exclusive(sales).withColumn("is_named", F.lit(False)))
 
 
 def _touches(events: DataFrame, campaigns: DataFrame) -> DataFrame:
     """What counts for the campaign it names: messages and what follows them, and sales where the campaign lists no items."""
-    is_send, is_sale = F.col("event_type") == "campaign_send", F.col("event_type").isin("purchase", "refund")
-    types = {name for types in COUNTED_TYPES.values() for name in types}
-    named = events.where(F.col("event_type").isin("purchase", "refund", *sorted(types))).alias("event")
+    is_send, is_sale = F.col("event_type") == "campaign_send", F.col("event_type").isin(*SALES)
+    named = events.where(F.col("event_type").isin(*COUNTED_TYPES)).alias("event")
     matched = named.join(F.broadcast(campaigns.alias("campaign")), on="campaign_id", how="inner")
-    counts = {name: F.col("event_type").isin(*types) for name, types in COUNTED_TYPES.items()}
-    counts["n_conversions"] |= F.col("event_type") == "purchase"
     counted = matched.where(is_send | (_while_it_runs() & ~(is_sale & F.col("lists_items"))))
-    money = _sale_sums() | {"cost": _money(F.when(is_send, F.col("unit_cost")).otherwise(0))}
-    money |= {"n_exclusive_purchases": money["n_purchases"], "exclusive_revenue": money["revenue"]}
-    sums = {name: column.cast("bigint") for name, column in counts.items()} | money
-    return counted.select(*_EVENT_COLUMNS, _channel(), *(sums[name].alias(name) for name in SUMS))
+    amount = F.when(is_send, F.col("unit_cost")).otherwise(F.col("value")).alias("amount")
+    return counted.select("campaign_id", *_EVENT_COLUMNS, _channel(), amount)
 
 
 def _sales(events: DataFrame, campaigns: DataFrame, campaign_items: DataFrame) -> DataFrame:
@@ -102,39 +135,17 @@ def _sales(events: DataFrame, campaigns: DataFrame, campaign_items: DataFrame) -
     reached the user, a number that grows with the years.
     """
     promoted = campaign_items.join(campaigns, on="campaign_id", how="inner").withColumnRenamed("channel", "campaign_channel")
-    sold = events.where(F.col("event_type").isin("purchase", "refund")).drop("campaign_id").alias("event")
+    sold = events.where(F.col("event_type").isin(*SALES)).drop("campaign_id").alias("event")
     is_promoted = F.col("event.item_id") == F.col("campaign.item_id")
     matched = sold.join(promoted.alias("campaign"), on=is_promoted & _while_it_runs(), how="inner")
-    sums = {name: F.lit(0).cast("bigint") for name in COUNTED_TYPES} | _sale_sums() | {"cost": _money(F.lit(0))}
-    return matched.select(
-        "event_id", "start_at", *_EVENT_COLUMNS, _channel("campaign_channel"), *(sums[name].alias(name) for name in SUMS if name in sums)
-    )
+    amount = F.col("value").alias("amount")
+    return matched.select("event_id", "start_at", "campaign_id", *_EVENT_COLUMNS, _channel("campaign_channel"), amount)
 
 
 def _exclusive(sales: DataFrame) -> DataFrame:
     """Give each sale to one of the campaigns it counts for: the one that began last, ties by the larger id."""
     latest = Window.partitionBy("event_id").orderBy(F.desc("start_at"), F.desc("campaign_id"))
-    is_first = F.row_number().over(latest) == 1
-    return (
-        sales.withColumn("__is_first", is_first)
-        .withColumn("n_exclusive_purchases", F.when(F.col("__is_first"), F.col("n_purchases")).otherwise(0))
-        .withColumn("exclusive_revenue", F.when(F.col("__is_first"), F.col("revenue")).otherwise(_money(F.lit(0))))
-        .drop("__is_first", "event_id", "start_at")
-    )
-
-
-def _sale_sums() -> dict[str, Column]:
-    """What a purchase or refund adds, 0 for other events."""
-    is_purchase, is_refund = F.col("event_type") == "purchase", F.col("event_type") == "refund"
-    is_unpriced = F.col("value").isNull() & F.col("currency").isNotNull() & (is_purchase | is_refund)
-    return {
-        "n_purchases": is_purchase.cast("bigint"),
-        "n_refunds": is_refund.cast("bigint"),
-        "n_unpriced": is_unpriced.cast("bigint"),
-        "revenue": _money(F.when(is_purchase, F.coalesce("value", F.lit(0))).otherwise(0)),
-        "refunds": _money(F.when(is_refund, F.coalesce("value", F.lit(0))).otherwise(0)),
-        "discount": _money(F.when(is_purchase, F.coalesce("discount", F.lit(0))).otherwise(0)),
-    }
+    return sales.withColumn("is_exclusive", F.row_number().over(latest) == 1).drop("event_id", "start_at")
 
 
 def _channel(of_campaign: str = "campaign.channel") -> Column:
@@ -145,7 +156,3 @@ def _while_it_runs() -> Column:
     """Half-open: a campaign without end runs on."""
     is_over = F.coalesce(F.col("event_at") >= F.col("end_at"), F.lit(False))
     return (F.col("start_at") <= F.col("event_at")) & ~is_over
-
-
-def _money(column: Column) -> Column:
-    return column.cast("decimal(18,4)")

@@ -8,9 +8,9 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from mapping_spark.campaign.outcomes import counted_events
+from mapping_spark.campaign.outcomes import counted_events, with_segment
 from mapping_spark.tables.frames import rows
-from mapping_spark.tables.silver import CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CAMPAIGNS, EVENTS
+from mapping_spark.tables.silver import CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CAMPAIGNS, EVENTS, USERS
 
 
 def at(day: int, hour: int = 0) -> dt.datetime:
@@ -48,5 +48,10 @@ def audience(spark: SparkSession) -> DataFrame:
     return rows(spark, CAMPAIGN_AUDIENCE, *({"campaign_id": c, "user_id": user, "variant": variant} for c, user, variant in members))
 
 
+def members(spark: SparkSession) -> DataFrame:
+    """The audience with segments: u1 is young, the others' are unknown."""
+    return with_segment(audience(spark), rows(spark, USERS, {"user_id": "u1", "segment": "young"}, {"user_id": "u2"}))
+
+
 def counted(spark: SparkSession, happened: DataFrame) -> DataFrame:
-    return counted_events(happened, campaigns(spark), audience(spark), campaign_items(spark))
+    return counted_events(happened, campaigns(spark), members(spark), campaign_items(spark))

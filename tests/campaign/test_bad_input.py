@@ -18,7 +18,7 @@ from mapping_spark.campaign.experiments import Columns, groups_of
 from mapping_spark.campaign.findings import build_findings
 from mapping_spark.campaign.inputs import priced
 from mapping_spark.campaign.kpis import CampaignConfig, build_kpis
-from mapping_spark.campaign.outcomes import SUMS, build_outcomes, counted_events
+from mapping_spark.campaign.outcomes import SUMS, build_outcomes, counted_events, with_segment
 from mapping_spark.campaign.published import build_published
 from mapping_spark.campaign.results import build_results
 from mapping_spark.campaign.settings import AttributionConfig, ExperimentConfig, Rule
@@ -48,8 +48,8 @@ def odd(spark: SparkSession) -> DataFrame:
     money = priced(happened, empty(spark, CURRENCY_RATES), "EUR")
     members = rows(spark, CAMPAIGN_AUDIENCE, *({"campaign_id": "endless", "user_id": u, "variant": v} for u, v in MEMBERS.items()))
     users = rows(spark, USERS, {"user_id": "u1", "segment": "s"}, {"user_id": "u3", "segment": "t"})
-    counted = counted_events(money, endless(spark), members, empty(spark, CAMPAIGN_ITEMS))
-    return build_outcomes(counted, members, users).persist()
+    known = with_segment(members, users)
+    return build_outcomes(counted_events(money, endless(spark), known, empty(spark, CAMPAIGN_ITEMS)), known).persist()
 
 
 def endless(spark: SparkSession) -> DataFrame:

@@ -9,7 +9,9 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from mapping_spark.campaign.hourly import build_daily_segment_kpis, build_hourly_kpis, roll_up_days
+from mapping_spark.campaign.inputs import counted_events_of
 from mapping_spark.campaign.kpis import CampaignConfig, build_daily_kpis
+from mapping_spark.campaign.outcomes import summed
 from mapping_spark.campaign.reach import build_reach, reach
 from mapping_spark.campaign.revisions import build_revisions
 from mapping_spark.campaign.touched import touched_days
@@ -17,10 +19,10 @@ from mapping_spark.tables.campaigns import CAMPAIGN_DAILY_SEGMENT_KPIS
 from mapping_spark.tables.frames import empty, rows
 from mapping_spark.tables.gold import CAMPAIGN_DAILY_KPIS, RECOMMENDATIONS
 from mapping_spark.tables.measures import measure
-from mapping_spark.tables.silver import CAMPAIGN_ITEMS, EVENTS, USERS
+from mapping_spark.tables.silver import CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CAMPAIGNS, CURRENCY_RATES, EVENTS, LATE_EVENTS, USERS
 from mapping_spark.tables.store import Store
 
-from .market import at, counted, event, events
+from .market import at, audience, campaign_items, campaigns, counted, event, events
 
 QUARTER = CampaignConfig(margin=Decimal("0.25"))
 
@@ -35,8 +37,7 @@ def test_hours_know_segment_channel_and_model_and_add_up_to_days(spark: SparkSes
     )
     each = counted(spark, happened).persist()
     served = rows(spark, RECOMMENDATIONS, {"recommendation_id": "r1", "model": "als"})
-    users = rows(spark, USERS, {"user_id": "u1", "segment": "young"})
-    hourly = build_hourly_kpis(each, users, served, QUARTER, rates_version="1").persist()
+    hourly = build_hourly_kpis(each, served, QUARTER, rates_version="1").persist()
     first = {(r.hour_at, r.model): (r.n_impressions, r.n_clicks) for r in hourly.where(hourly.date == at(1).date()).collect()}
     assert first == {(at(1, 8), "als"): (1, 0), (at(1, 9), "none"): (1, 0), (at(1, 9), "als"): (0, 1)}
     by_model = {
@@ -63,9 +64,46 @@ def test_a_late_conversion_revises_its_day_and_a_new_day_is_no_revision(spark: S
 def test_users_are_exact_by_day_and_merge_over_days(spark: SparkSession) -> None:
     shown = [("u1", 1), ("u1", 1), ("u2", 1), ("u1", 2), ("u9", 2)]
     happened = events(spark, *(event("impression", user, at(day), campaign_id="c1") for user, day in shown))
-    daily = build_reach(counted(spark, happened), empty(spark, USERS)).persist()
-    assert {(r.date.day, r.variant): r.n_users for r in daily.collect()} == {(1, "mailed"): 1, (1, "control"): 1, (2, "mailed"): 2}
+    daily = build_reach(counted(spark, happened)).persist()
+    found = {(r.date.day, r.variant, r.segment): r.n_users for r in daily.collect()}
+    assert found == {
+        (1, "mailed", "young"): 1,
+        (1, "control", "unknown"): 1,
+        (2, "mailed", "young"): 1,
+        (2, "mailed", "unknown"): 1,
+    }
     assert [(r.campaign_id, r.action, r.n_users) for r in reach(daily, "campaign_id").collect()] == [("c1", "impression", 3)]
+
+
+def test_a_day_counted_alone_is_what_it_is_among_all(spark: SparkSession) -> None:
+    happened = events(
+        spark,
+        event("campaign_send", "u1", at(0), campaign_id="c1"),
+        event("click", "u1", at(6), campaign_id="c1"),
+        event("purchase", "u1", at(6), item_id="milk", value=Decimal(4), discount=Decimal(1), currency="EUR"),  # of c1 and c2
+        event("refund", "u2", at(6), item_id="milk", value=Decimal(3), currency="EUR"),
+        event("purchase", "u9", at(6), item_id="bread", value=Decimal(9), currency="USD"),  # no rate
+        event("click", "u3", at(6), campaign_id="c1"),  # no member
+    )
+    late = rows(spark, EVENTS, {"event_id": "late", **event("click", "u2", at(6), campaign_id="c1")})
+    tables = {
+        EVENTS: happened,
+        LATE_EVENTS: late,
+        CAMPAIGNS: campaigns(spark),
+        CAMPAIGN_ITEMS: campaign_items(spark),
+        CAMPAIGN_AUDIENCE: audience(spark),
+        CURRENCY_RATES: empty(spark, CURRENCY_RATES),
+        USERS: rows(spark, USERS, {"user_id": "u1", "segment": "young"}),
+    }
+    group, day = ("event_date", "campaign_id", "variant", "segment"), at(6).date()
+    every = summed(counted_events_of(tables.__getitem__, "EUR"), group)
+    alone = {row[1:4]: row.asDict() for row in summed(counted_events_of(tables.__getitem__, "EUR", [day]), group).collect()}
+    assert alone == {row[1:4]: row.asDict() for row in every.where(every.event_date == day).collect()}
+    assert set(alone) == {("c1", "mailed", "young"), ("c2", "mailed", "young"), ("c1", "control", "unknown"), ("c1", "mailed", "unknown")}
+    young = alone["c1", "mailed", "young"]
+    assert (young["n_clicks"], young["revenue"], young["exclusive_revenue"], young["discount"], young["cost"]) == (1, 4, 0, 1, 0)
+    assert (alone["c1", "control", "unknown"]["n_clicks"], alone["c1", "control", "unknown"]["refunds"]) == (1, 3)
+    assert (alone["c1", "mailed", "unknown"]["n_unpriced"], alone["c1", "mailed", "unknown"]["revenue"]) == (1, 0)
 
 
 def test_only_days_of_new_events_are_touched_until_another_input_changes(spark: SparkSession, tmp_path: Path) -> None:

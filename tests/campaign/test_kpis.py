@@ -14,12 +14,11 @@ from pyspark.sql import functions as F
 
 from mapping_spark.campaign.kpis import CampaignConfig, build_daily_kpis, build_kpis
 from mapping_spark.campaign.outcomes import SUMS, build_outcomes
-from mapping_spark.tables.frames import empty, rows
+from mapping_spark.tables.frames import rows
 from mapping_spark.tables.gold import CAMPAIGN_KPIS, CAMPAIGN_OUTCOMES
 from mapping_spark.tables.measures import additive_columns, measure
-from mapping_spark.tables.silver import USERS
 
-from .market import at, audience, counted, event, events
+from .market import at, counted, event, events, members
 
 QUARTER = CampaignConfig(margin=Decimal("0.25"))
 SUMMED = additive_columns(CAMPAIGN_KPIS)
@@ -89,7 +88,7 @@ def test_days_add_up_to_the_outcomes(spark: SparkSession) -> None:
     )
     each = counted(spark, happened)
     daily = build_daily_kpis(each, QUARTER)
-    outcomes = build_outcomes(each, audience(spark), empty(spark, USERS))
+    outcomes = build_outcomes(each, members(spark))
     sums = [F.sum(name).alias(name) for name in SUMS]
     by_day = {row[:2]: row[2:] for row in daily.groupBy("campaign_id", "variant").agg(*sums).collect()}
     by_user = {row[:2]: row[2:] for row in outcomes.groupBy("campaign_id", "variant").agg(*sums).collect()}

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from mapping_spark.campaign.findings import build_findings
 from mapping_spark.campaign.inputs import declared_currency, in_currency, with_late, without_overlap
-from mapping_spark.campaign.outcomes import build_outcomes, counted_events
+from mapping_spark.campaign.outcomes import build_outcomes, counted_events, summed, with_segment
 from mapping_spark.errors import ConfigError
 from mapping_spark.tables.frames import empty, rows
 from mapping_spark.tables.silver import CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CAMPAIGNS, CURRENCY_RATES, USERS
@@ -39,8 +39,9 @@ def outcomes(spark: SparkSession) -> DataFrame:
         event("campaign_open", "u9", at(2), campaign_id="c1"),
     )
     rates = rows(spark, CURRENCY_RATES, {"currency": "USD", "valid_from": at(4).date(), "rate": Decimal("0.92345678")})
-    counted = counted_events(in_currency(happened, rates, "EUR"), campaigns(spark), audience(spark), campaign_items(spark))
-    return build_outcomes(counted, audience(spark), empty(spark, USERS), rates_version="3").persist()
+    known = with_segment(audience(spark), empty(spark, USERS))
+    counted = counted_events(in_currency(happened, rates, "EUR"), campaigns(spark), known, campaign_items(spark))
+    return build_outcomes(counted, known, rates_version="3").persist()
 
 
 def test_each_sale_is_exclusive_revenue_of_the_campaign_that_began_last(outcomes: DataFrame) -> None:
@@ -80,7 +81,8 @@ def test_a_campaign_without_end_or_items_counts_what_names_it(spark: SparkSessio
         money("purchase", "u1", 0, "4", campaign_id="ad"),  # before it began
         money("purchase", "u1", 5, "4"),  # names none
     )
-    (row,) = counted_events(happened, ad, member, empty(spark, CAMPAIGN_ITEMS)).collect()
+    known = with_segment(member, empty(spark, USERS))
+    (row,) = summed(counted_events(happened, ad, known, empty(spark, CAMPAIGN_ITEMS)), ("campaign_id",)).collect()
     assert (row.n_conversions, row.n_purchases, row.revenue, row.exclusive_revenue) == (1, 1, 4, 4)
 
 

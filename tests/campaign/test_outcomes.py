@@ -7,12 +7,10 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from mapping_spark.campaign.outcomes import build_outcomes
-from mapping_spark.tables.frames import rows
 from mapping_spark.tables.gold import CAMPAIGN_OUTCOMES
 from mapping_spark.tables.quality import split
-from mapping_spark.tables.silver import USERS
 
-from .market import at, audience, counted, event, events
+from .market import at, counted, event, events, members
 
 
 def sale(user: str, item: str, day: int, value: int, discount: int | None = None) -> dict[str, Any]:
@@ -45,8 +43,7 @@ def frame(spark: SparkSession) -> DataFrame:
         sale("u1", "milk", 6, 4, 2),  # both campaigns promote it then
         sale("u1", "milk", 12, 5),  # c1 is over
     )
-    users = rows(spark, USERS, {"user_id": "u1", "segment": "young"}, {"user_id": "u2"}, {"user_id": "u3"})
-    return build_outcomes(counted(spark, happened), audience(spark), users)
+    return build_outcomes(counted(spark, happened), members(spark))
 
 
 @pytest.fixture(scope="module")
