@@ -82,7 +82,7 @@ bench-feed: setup ## Compare the feed with petastorm's loader and with pyarrow
 bench-train: setup ## Compare ranks, libraries and a bare loop
 	PYTHONPATH=. $(BIN)/python benchmarks/train.py
 
-bench-deep: setup ## Train the deep models on public data (../shared/data or MAPPING_SPARK_DATA); budgets add up to 82 minutes
+bench-deep: setup ## Train the deep models on public data (../shared/data or MAPPING_SPARK_DATA); budgets add up to 115 minutes
 	PYTHONPATH=. $(BIN)/python benchmarks/deep.py
 
 bench-metrics: setup ## Compare the metrics of a million users' lists with RePlay's (its Python in MAPPING_SPARK_REPLAY_PYTHON)
