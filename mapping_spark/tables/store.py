@@ -221,10 +221,22 @@ class Store:
         return (commits[0].version if commits else since), sum(one.rows for one in commits)
 
     def changed_partitions(self, table: Table, old: int, new: int) -> set[str]:
-        """Values (as text) of the table's first partition column whose files differ between two versions."""
-        files = [set(self.read(table, version).inputFiles()) for version in (old, new)]
-        found = re.compile(rf"/{table.partition_by[0]}=([^/]*)/")
-        return {unquote(value) for path in files[0] ^ files[1] for value in found.findall(path)}
+        """Values (as text) of the table's first partition column of which the commits after version `old`, up to `new`, changed rows.
+
+        Read from these commits alone, not from the files of two versions; a compaction changes no rows.
+        """
+        commits = [f"{self._folder(table)}/_delta_log/{version:020d}.json" for version in range(old + 1, new + 1)]
+        action = "STRUCT<path: STRING, dataChange: BOOLEAN>"
+        actions = self.spark.read.schema(f"add {action}, remove {action}").json(commits).select(F.coalesce("add", "remove").alias("file"))
+        paths = actions.where("file.dataChange").select("file.path").collect()  # as many as files were written and removed
+        found = re.compile(rf"(?:^|/){table.partition_by[0]}=([^/]*)/")
+        return {unquote(unquote(value)) for row in paths for value in found.findall(row["path"])}
+
+    def _folder(self, table: Table) -> str:
+        if self.catalog is None:
+            return self.location(table)
+        row = self._handle(table).detail().select("location").first()
+        return str(row["location"]) if row else ""
 
     def append_once(self, table: Table, frame: DataFrame, *, writer: str, sequence: int) -> None:
         """Append `frame` unless `writer` has already appended this or a later `sequence`."""

@@ -16,7 +16,7 @@ from mapping_spark.errors import ConfigError, ContractError, MissingInput
 from mapping_spark.tables.contract import Column
 from mapping_spark.tables.frames import rows
 from mapping_spark.tables.gold import CAMPAIGN_KPIS
-from mapping_spark.tables.silver import EVENTS, INTERACTIONS, USER_IDS
+from mapping_spark.tables.silver import EVENTS, INTERACTIONS, LATE_EVENTS, USER_IDS
 from mapping_spark.tables.store import Store, checked_root, literal
 
 
@@ -60,6 +60,23 @@ def test_a_version_is_read_as_it_was(store: Store) -> None:
     version = store.version(USER_IDS)
     store.insert_new(USER_IDS, rows(store.spark, USER_IDS, dict(user_id="u2", user_idx=1)))
     assert store.read(USER_IDS, version).count() == 1
+
+
+def test_only_partitions_whose_rows_changed_are_named(store: Store) -> None:
+    store.spark.sql("DROP TABLE IF EXISTS spark_catalog.silver.late_events")
+    store.create(LATE_EVENTS)
+
+    def deliver(number: int, source: str) -> int:
+        late = rows(store.spark, LATE_EVENTS, dict(event_id=f"e{number}", event_type="click", source=source))
+        store.append_once(LATE_EVENTS, late, writer="test", sequence=number)
+        return store.version(LATE_EVENTS) or 0
+
+    versions = [deliver(number, source) for number, source in enumerate(("web", "web", "shop: 5% off"))]
+    assert store.changed_partitions(LATE_EVENTS, versions[1], versions[2]) == {"shop: 5% off"}
+    store.compact(LATE_EVENTS)
+    assert store.changed_partitions(LATE_EVENTS, versions[1], store.version(LATE_EVENTS) or 0) == {"shop: 5% off"}
+    assert store.changed_partitions(LATE_EVENTS, versions[0], versions[2]) == {"web", "shop: 5% off"}
+    store.spark.sql("DROP TABLE IF EXISTS spark_catalog.silver.late_events")
 
 
 @pytest.fixture
