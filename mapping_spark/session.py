@@ -24,6 +24,7 @@ _REQUIRED = {
     "spark.sql.session.timeZone": "UTC",
 }
 _MASTER_SECONDS = 5
+_WORKERS = {"spark.python.daemon.module": "mapping_spark.workers"}
 
 
 def delta_coordinates() -> str:
@@ -80,6 +81,7 @@ def _start(app_name: str, chosen: Mapping[str, str]) -> SparkSession:
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         for name, value in fast_start().items():
             os.environ.setdefault(name, value)
+        chosen = _WORKERS | dict(chosen)
     check_master(master)
     builder = SparkSession.builder.appName(app_name)
     if installed_delta_jar() is None:
