@@ -19,6 +19,7 @@ from pyarrow import fs
 
 from mapping_spark.errors import LockHeld
 from mapping_spark.logs import LOGGER
+from mapping_spark.tables.commits import filesystem
 from mapping_spark.tables.contract import Table
 
 FOLDER = "_locks"
@@ -39,7 +40,7 @@ class _Lock:
     """One lock, renewed by a thread while it is held."""
 
     def __init__(self, root: str, table: Table, as_of: dt.date, holder: str) -> None:
-        self._files, folder = fs.FileSystem.from_uri(root) if "://" in root else (fs.LocalFileSystem(), root)
+        self._files, folder = filesystem(root)
         self._where = f"{table.name} as of {as_of}"
         self._path = f"{folder}/{FOLDER}/{table.name}/{as_of}.json"
         self._me = {"holder": holder, "host": os.uname().nodename, "pid": os.getpid(), "since": _now().isoformat(timespec="seconds")}

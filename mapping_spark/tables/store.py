@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import chain, takewhile
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -21,6 +22,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.utils import is_remote
 
 from mapping_spark.errors import ConfigError, ContractError, MissingInput
+from mapping_spark.tables.commits import Commit, newest_first
 from mapping_spark.tables.contract import Table, identifier, quoted
 from mapping_spark.tables.dictionary import create_view_sql, view_name
 from mapping_spark.tables.frames import conform, empty, widens
@@ -179,15 +181,24 @@ class Store:
 
     def versions(self, table: Table) -> tuple[int | None, int | None]:
         """The table's current Delta version and the last one that changed rows, by which results are told apart; None where it is
-        not there. They differ after a compaction or a vacuum. Where the log no longer holds the change, the current version is both.
-        """
-        if not self.exists(table):
+        not there. They differ after a compaction or a vacuum. Where the log no longer holds the change, the current version is both."""
+        log = self._log(table)
+        latest = next(log, None)
+        if latest is None:
             return None, None
-        latest = self._handle(table).history(1).select("version", "operation").head()
-        if latest is None or latest["operation"] not in _REARRANGING:
-            return (None, None) if latest is None else (int(latest["version"]), int(latest["version"]))
-        changed = self._handle(table).history().where(~F.col("operation").isin(*_REARRANGING)).agg(F.max("version")).head()
-        return int(latest["version"]), int(latest["version"] if changed is None or changed[0] is None else changed[0])
+        changed = next((one.version for one in chain([latest], log) if one.operation not in _REARRANGING), latest.version)
+        return latest.version, changed
+
+    def _log(self, table: Table) -> Iterator[Commit]:
+        """The table's commits, latest first, as they are asked for. A catalog keeps its tables' folders to itself: it is asked."""
+        if self.catalog is None:
+            yield from newest_first(self.location(table))
+        elif self.exists(table):
+            latest = None
+            for limit in (1, None):  # most ask for the latest commit only; a history is as long as the log
+                history = self._handle(table).history(limit).select("version", "operation", "operationMetrics").collect()
+                yield from (Commit.of(*row) for row in history if latest is None or row["version"] < latest)
+                latest = history[0]["version"]
 
     def count(self, table: Table, version: int | None = None) -> int:
         """Rows of the table; answered from Delta's file statistics, without a scan. A version's count never changes: it is kept."""
@@ -205,11 +216,9 @@ class Store:
         return self._heaviest[table.name, version, key]
 
     def written(self, table: Table, since: int | None) -> tuple[int | None, int]:
-        """The current version, and the rows that the commits after version `since` (None: all of them) added, from Delta's history."""
-        metric = F.coalesce(F.col("operationMetrics")["numTargetRowsInserted"], F.col("operationMetrics")["numOutputRows"])
-        is_new = F.col("version") > F.lit(-1 if since is None else since)
-        row = self._handle(table).history().agg(F.max("version"), F.sum(F.when(is_new, metric.cast("bigint")))).head()
-        return (row[0], int(row[1] or 0)) if row else (None, 0)
+        """The current version, and the rows that the commits after version `since` (None: all of them) added, from Delta's log."""
+        commits = list(takewhile(lambda one: since is None or one.version > since, self._log(table)))
+        return (commits[0].version if commits else since), sum(one.rows for one in commits)
 
     def changed_partitions(self, table: Table, old: int, new: int) -> set[str]:
         """Values (as text) of the table's first partition column whose files differ between two versions."""
@@ -287,6 +296,5 @@ class Store:
         self.spark.sql(f"VACUUM {self.relation(table)}").collect()
 
     def _handle(self, table: Table) -> DeltaTable:
-        if self.catalog is None:
-            return DeltaTable.forPath(self.spark, self.location(table))
-        return DeltaTable.forName(self.spark, self.location(table))
+        named = DeltaTable.forPath if self.catalog is None else DeltaTable.forName
+        return named(self.spark, self.location(table))
