@@ -12,9 +12,11 @@ import re
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr
 from dataclasses import dataclass, field
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import torch
 from pyspark.sql import SparkSession
@@ -67,12 +69,21 @@ def on_torch_distributed(spark: SparkSession, work: Work, ranks: int, answer_sec
 
     check_executors(spark, ranks, without=("horovod",))
     distributor = TorchDistributor(num_processes=ranks, local_mode=False, use_gpu=torch.cuda.is_available())
+    context, tag = spark.sparkContext, f"mapping_spark.torch_distributed.{uuid.uuid4().hex}"
+    # Spark would start the ranks anew up to three times, and wait for one that stands still.
+    end = threading.Timer(_SECONDS_AFTER_A_FAULT, context.cancelJobsWithTag, [tag])
+    heard = _Heard(sys.stderr, at_fault=end.start)
+    context.addJobTag(tag)
     try:
-        return distributor.run(_TorchRank(work, answer_seconds))
+        with redirect_stderr(cast(TextIO, heard)):  # where the distributor writes what the ranks say
+            return distributor.run(_TorchRank(work, answer_seconds))
     except Exception as fault:
-        heard = _Heard(sys.stdout)
-        heard.write(str(fault))
+        if not heard.told:  # the ranks could not reach the driver: what Spark says holds their last lines
+            heard.write(str(fault))
         raise heard.cause(" ".join(str(fault).split())) from fault
+    finally:
+        end.cancel()
+        context.removeJobTag(tag)
 
 
 @dataclass(frozen=True)
