@@ -6,9 +6,11 @@ installed where the ranks run; that is checked first.
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import re
+import signal
 import sys
 import threading
 import time
@@ -31,6 +33,7 @@ _SECONDS_AFTER_A_FAULT = 3
 """What the other ranks have to end by themselves and to tell why."""
 _FAULT = "mapping_spark.training fault "
 """Begins the line by which a rank tells the driver why it stops."""
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def in_one_process(work: Work) -> Any:
@@ -101,7 +104,14 @@ class _TorchRank:
     answer_seconds: int
 
     def __call__(self) -> Any:
+        _end_with_the_parent()
         return run_rank(lambda: TorchDistributed(self.answer_seconds), self.work)
+
+
+def _end_with_the_parent() -> None:
+    """Where Spark ends a task, torchrun is killed; a rank that hangs would stay behind. Linux only, as are Spark's clusters."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def run_rank(join: Callable[[], Collective], work: Work) -> Any:

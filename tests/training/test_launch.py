@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from pyspark.sql import SparkSession
 
@@ -52,6 +53,14 @@ def test_a_rank_that_stands_still_ends_the_job(spark: SparkSession, folder: Path
         launched(spark, stopped, 2, 4)
     last_sign_of_life = max(path.stat().st_mtime for path in Path(stopped.folder).rglob("*"))  # the first epoch's checkpoint
     assert time.time() - last_sign_of_life < 60
+    while any(p.info["status"] == psutil.STATUS_STOPPED and _is_rank(p) for p in psutil.process_iter(["status", "cmdline"])):
+        assert time.time() - last_sign_of_life < 100  # torchrun asks a rank to end, and kills it 30 s later
+        time.sleep(1)
+
+
+def _is_rank(process: psutil.Process) -> bool:
+    """Of the launchers here; ranks of other tests run at the same time."""
+    return any(part.endswith(("train.py", "gloo_exec_fn")) for part in process.info["cmdline"] or ())
 
 
 def test_torch_distributed_ranks_on_spark(spark: SparkSession, folder: Path) -> None:
