@@ -15,11 +15,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-from pyarrow import fs
-
 from mapping_spark.errors import LockHeld
+from mapping_spark.files import filesystem, is_local
 from mapping_spark.logs import LOGGER
-from mapping_spark.tables.commits import filesystem
 from mapping_spark.tables.contract import Table
 
 FOLDER = "_locks"
@@ -62,7 +60,7 @@ class _Lock:
 
     def _create(self) -> bool:
         """Whether the file was not there. On a local disk that is decided by the system; an object store is asked, then read back."""
-        if isinstance(self._files, fs.LocalFileSystem):
+        if is_local(self._files):
             try:
                 with open(self._path, "x", encoding="utf-8") as file:  # noqa: PTH123
                     file.write(self._text())
@@ -110,7 +108,7 @@ class _Lock:
 
     def _write(self) -> None:
         """Replace the file: aside and then moved where that is one step, so that a reader sees a whole one."""
-        if isinstance(self._files, fs.LocalFileSystem):
+        if is_local(self._files):
             aside = f"{self._path}.{os.getpid()}"
             with self._files.open_output_stream(aside) as file:
                 file.write(self._text().encode())
