@@ -2,7 +2,8 @@
 
 A lock is a small JSON file, `_locks/<table>/<date>.json` under the store's root, that its holder renews while it runs; one that was not
 renewed for `EXPIRES_SECONDS` is taken over, and that is logged. Locks save work and tell people; that tables stay whole does not
-depend on them, but on Delta's own commits, each of which happens or does not.
+depend on them, but on Delta's own commits, each of which happens or does not (on S3 among several drivers: with a log store that sees
+to it, docs/operations.md).
 """
 
 from __future__ import annotations
