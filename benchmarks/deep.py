@@ -110,7 +110,7 @@ def fit(run: Run, data: Dataset, config: TrainingConfig) -> tuple[nn.Module, lis
         feed = Feed(manifest, str(folder), config, 0, module.negatives)
         scores = scorer(model, module, data, data.training, run.length)
         watch = Watch(data.validation, scores, module, run.measure_every, config.epochs)
-        train(module, feed, One(), config, checkpoints, watch)
+        train(module, feed, One(), config, str(checkpoints), watch)
     return module.eval(), watch.epochs
 
 

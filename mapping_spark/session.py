@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mapping_spark.errors import EnvironmentFault
+from mapping_spark.files import S3_VARIABLE, s3_options
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -69,7 +71,19 @@ def build_session(app_name: str, settings: Mapping[str, str] | None = None) -> S
     if session is None:
         session = _start(app_name, {**_REQUIRED, **(settings or {}), **_submitted()})
     check_session(session)
+    _share_s3(session)
     return session
+
+
+def _share_s3(session: SparkSession) -> None:
+    """Tell this process, the Python tasks of the session and the ranks that they start what its S3 client was told."""
+    from pyspark.sql.utils import is_remote
+
+    options = s3_options(lambda name: session.conf.get(f"spark.hadoop.fs.s3a.{name}", None))
+    for environment in (os.environ,) if is_remote() else (os.environ, session.sparkContext.environment):
+        environment.pop(S3_VARIABLE, None)
+        if options:
+            environment[S3_VARIABLE] = json.dumps(options)
 
 
 def _start(app_name: str, chosen: Mapping[str, str]) -> SparkSession:

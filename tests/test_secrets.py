@@ -20,7 +20,7 @@ from mapping_spark.settings import load_settings
 from . import golden
 
 PLANTED = "pa55-planted-c0ffee"
-KEY = "spark.hadoop.fs.s3a.secret.key"
+KEY, ACCESS_KEY = "spark.hadoop.fs.s3a.secret.key", "spark.hadoop.fs.s3a.access.key"
 
 
 def test_a_reference_is_resolved_from_a_variable_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +69,8 @@ def test_a_submitted_job_writes_it_nowhere(tmp_path: Path) -> None:
         "--conf",
         f"spark.eventLog.dir={events.as_uri()}",
     ]
-    job = [str(Path(__file__).parents[1] / "jobs" / "build_campaigns.py"), "--env", "golden", "--set", f"spark.{KEY}=${{env:PLANTED}}"]
+    job = [str(Path(__file__).parents[1] / "jobs" / "build_campaigns.py"), "--env", "golden"]
+    job += [part for key in (KEY, ACCESS_KEY) for part in ("--set", f"spark.{key}=${{env:PLANTED}}")]  # both: then Python is told too
     environment = os.environ | {CONF_VARIABLE: str(conf), "PLANTED": PLANTED, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     command = ["spark-submit", *logged, *job]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=240, cwd=tmp_path)

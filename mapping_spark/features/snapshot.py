@@ -263,4 +263,5 @@ def _last_used(filesystem: fs.FileSystem, info: fs.FileInfo) -> dt.datetime:
         with filesystem.open_input_stream(f"{info.path}/{_USED}") as stream:
             return dt.datetime.fromisoformat(stream.read().decode())
     except (FileNotFoundError, ValueError):
-        return info.mtime or dt.datetime.now(dt.UTC)
+        inside = filesystem.get_file_info(fs.FileSelector(info.path, recursive=True))  # an object store dates no folder
+        return max((one.mtime for one in (info, *inside) if one.mtime), default=dt.datetime.now(dt.UTC))

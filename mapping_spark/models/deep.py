@@ -53,7 +53,7 @@ class Weights:
     @property
     def is_there(self) -> bool:
         """Whether the training was finished: weights come last, whole or not at all."""
-        return (Path(self.folder) / WEIGHTS).exists()
+        return checkpoint.is_there(f"{self.folder}/{WEIGHTS}")
 
     def facts(self) -> dict[str, Any]:
         """What they were trained on (digest of the snapshot, sizes of the id maps) and how each epoch went. Raises `MissingInput`
@@ -72,7 +72,7 @@ class Weights:
     def _read(self) -> checkpoint.Checkpoint:
         if not self.is_there:
             raise MissingInput(f"weights of {self.model.name}", f"none under {self.folder}", "a finished training", "Run train_deep.")
-        return checkpoint.read(Path(self.folder) / WEIGHTS)
+        return checkpoint.read(f"{self.folder}/{WEIGHTS}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Trained:
         """Equal ids mean equal weights: model, settings, seed, snapshot and the code that trains."""
         of_model = [self.model.name, json.dumps(self.model.config.model_dump(mode="json"), sort_keys=True), self.model.seed]
         return content_hash(
-            [*of_model, self.config.identity, self.config.epochs, Path(self.snapshot).name, training_code(type(self.model))]
+            [*of_model, self.config.identity, self.config.epochs, self.snapshot.rpartition("/")[2], training_code(type(self.model))]
         )
 
     @property

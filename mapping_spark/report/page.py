@@ -16,9 +16,9 @@ from typing import Any
 import altair as alt
 import vl_convert
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from pyarrow import fs
 
 from mapping_spark.errors import MappingSparkError
+from mapping_spark.files import filesystem
 from mapping_spark.report import charts
 from mapping_spark.report.ask import Answer, Ask
 from mapping_spark.report.blocks import Fact, Facts, Section, count
@@ -40,9 +40,9 @@ class Drawn:
 def write_page(ask: Ask) -> str:
     """Write `report/index.html` under the warehouse's root; returns where it lies."""
     location = f"{ask.store.root}/report/index.html"
-    filesystem, path = fs.FileSystem.from_uri(location)
-    filesystem.create_dir(path.rpartition("/")[0])
-    with filesystem.open_output_stream(path) as file:
+    files, path = filesystem(location)
+    files.create_dir(path.rpartition("/")[0])
+    with files.open_output_stream(path) as file:
         file.write(build_page(ask).encode())
     return location
 

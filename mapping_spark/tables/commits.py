@@ -15,6 +15,8 @@ from typing import Any
 
 from pyarrow import fs
 
+from mapping_spark.files import filesystem
+
 _NAME = re.compile(r"(\d{20})\.json")
 _ROWS = ("numTargetRowsInserted", "numOutputRows")
 """Metrics that count the rows a commit wrote: of a merge the new ones, of another write all."""
@@ -32,11 +34,6 @@ class Commit:
     def of(cls, version: int, operation: str, metrics: dict[str, str]) -> Commit:
         """From the names and texts of Delta's history."""
         return cls(version, operation, next((int(metrics[name]) for name in _ROWS if name in metrics), 0))
-
-
-def filesystem(place: str) -> tuple[fs.FileSystem, str]:
-    """Who reads a folder or URI, and its path there."""
-    return fs.FileSystem.from_uri(place) if "://" in place else (fs.LocalFileSystem(), place)
 
 
 def newest_first(folder: str) -> Iterator[Commit]:

@@ -2,7 +2,8 @@
 
 A lock is a small JSON file, `_locks/<table>/<date>.json` under the store's root, that its holder renews while it runs; one that was not
 renewed for `EXPIRES_SECONDS` is taken over, and that is logged. Locks save work and tell people; that tables stay whole does not
-depend on them, but on Delta's own commits, each of which happens or does not.
+depend on them, but on Delta's own commits, each of which happens or does not (on S3 among several drivers: with a log store that sees
+to it, docs/operations.md).
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
-from pyarrow import fs
-
 from mapping_spark.errors import LockHeld
+from mapping_spark.files import filesystem, is_local
 from mapping_spark.logs import LOGGER
 from mapping_spark.tables.commits import filesystem
 from mapping_spark.tables.contract import Table
@@ -62,7 +62,7 @@ class _Lock:
 
     def _create(self) -> bool:
         """Whether the file was not there. On a local disk that is decided by the system; an object store is asked, then read back."""
-        if isinstance(self._files, fs.LocalFileSystem):
+        if is_local(self._files):
             try:
                 with open(self._path, "x", encoding="utf-8") as file:  # noqa: PTH123
                     file.write(self._text())
@@ -110,7 +110,7 @@ class _Lock:
 
     def _write(self) -> None:
         """Replace the file: aside and then moved where that is one step, so that a reader sees a whole one."""
-        if isinstance(self._files, fs.LocalFileSystem):
+        if is_local(self._files):
             aside = f"{self._path}.{os.getpid()}"
             with self._files.open_output_stream(aside) as file:
                 file.write(self._text().encode())

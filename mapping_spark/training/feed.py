@@ -12,16 +12,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pyarrow import fs
 from torch import Tensor
 
 from mapping_spark.errors import ContractError
-from mapping_spark.training.manifest import Manifest
+from mapping_spark.training.manifest import Manifest, open_folder
 from mapping_spark.training.negatives import DrawKey, Sampler
 from mapping_spark.training.order import Piece, between, epoch_line, steps_per_epoch
 from mapping_spark.training.settings import TrainingConfig
@@ -30,6 +30,7 @@ from mapping_spark.training.trainable import Batch
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from petastorm import make_batch_reader
+    from pyarrow.filesystem import FileSystem
 
 # Petastorm's own use of pyarrow's old names, in its threads, at every file.
 warnings.filterwarnings("ignore", category=FutureWarning, module=r"petastorm\.")
@@ -37,6 +38,26 @@ warnings.filterwarnings("ignore", category=FutureWarning, module=r"petastorm\.")
 Columns = dict[str, NDArray[Any]]
 _DTYPES = {"int64": torch.int64, "int32": torch.int32, "float": torch.float32, "list<int64>": torch.int64}
 Item = TypeVar("Item")
+
+
+class _Files(FileSystem):  # type: ignore[misc]
+    """A snapshot's folder, wherever it lies, as Petastorm asks for it: by pyarrow's old interface. Its files are those that were
+    verified: none is looked for again."""
+
+    def __init__(self, folder: fs.FileSystem) -> None:
+        self._folder = folder
+
+    def open(self, path: str, mode: str = "rb") -> Any:
+        """The file, for reading."""
+        return self._folder.open_input_file(path.removeprefix("/"))
+
+    def isfile(self, path: str) -> bool:
+        """It is: asked of paths of the manifest only."""
+        return True
+
+    def isdir(self, path: str) -> bool:
+        """Never: Petastorm would unpickle what it finds in a folder."""
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +76,7 @@ class Feed:
         """`folder` is the snapshot's; `sampler` adds `negatives` to each batch. Raises `ConfigError` where no batch can be filled."""
         self.manifest, self.config, self.rank, self.sampler = manifest, config, rank, sampler
         self.steps_per_epoch = steps_per_epoch(manifest.rows, config.batch_size)
-        self._folder = folder if "://" in folder else f"file://{Path(folder).absolute()}"
+        self._folder, self._files = folder, _Files(open_folder(folder))
         self._rows_of_stream = config.batch_size // config.streams
         self._streams = [rank * (config.streams // config.ranks) + i for i in range(config.streams // config.ranks)]
         self._places = _places(manifest)
@@ -140,8 +161,8 @@ class Feed:
 
     def _pass(self, waiting: dict[int, int]) -> Iterator[tuple[int, Columns]]:
         """One reader over the files in `waiting` (first row to file), which leave it as they come."""
-        urls = [f"{self._folder}/{self.manifest.files[file].path}" for file in waiting.values()]
-        with _reading(urls, list(self.manifest.columns), self.config.reader_threads) as reader:
+        paths = [self.manifest.files[file].path for file in waiting.values()]
+        with _reading(self._files, paths, list(self.manifest.columns), self.config.reader_threads) as reader:
             for group in reader:
                 file = waiting.pop(int(group.row[0]), None)
                 if file is None or len(group.row) != self.manifest.files[file].rows:
@@ -165,8 +186,9 @@ def _places(manifest: Manifest) -> dict[str, tuple[torch.dtype, int | slice]]:
 
 
 @contextmanager
-def _reading(urls: Sequence[str], columns: Sequence[str], threads: int) -> Iterator[Any]:
-    reader = make_batch_reader(urls, schema_fields=columns, workers_count=threads, shuffle_row_groups=False, num_epochs=1)
+def _reading(files: _Files, paths: Sequence[str], columns: Sequence[str], threads: int) -> Iterator[Any]:
+    urls = [f"file:///{path}" for path in paths]  # Petastorm asks for URLs and hands their paths to `files`
+    reader = make_batch_reader(urls, schema_fields=columns, workers_count=threads, shuffle_row_groups=False, num_epochs=1, filesystem=files)
     try:
         yield reader
     finally:  # not the reader's own context manager, which prints

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from torch import nn
 
@@ -29,7 +28,7 @@ class Summary:
     """Of all of them."""
 
 
-def train(module: nn.Module, feed: Feed, collective: Collective, config: TrainingConfig, folder: Path, report: Report = log) -> Summary:
+def train(module: nn.Module, feed: Feed, collective: Collective, config: TrainingConfig, folder: str, report: Report = log) -> Summary:
     """Train `module` (a `Trainable`) in place, resuming from the newest checkpoint under `folder`.
 
     All ranks call it alike; only rank 0 touches `folder`. With `patience` the module ends with its best weights, else with

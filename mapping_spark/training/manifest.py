@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from mapping_spark.config import Section
 from mapping_spark.errors import ContractError, MissingInput
+from mapping_spark.files import filesystem
 
 MANIFEST = "manifest.json"
 Shape = Literal["interactions", "sequences"]
@@ -106,16 +107,16 @@ def from_json(text: str, where: str) -> Manifest:
 
 def open_folder(folder: str) -> fs.FileSystem:
     """The file system of a folder or URI, seen from that folder."""
-    filesystem, path = fs.FileSystem.from_uri(folder if "://" in folder else str(Path(folder).absolute()))
-    return fs.SubTreeFileSystem(path, filesystem)
+    files, path = filesystem(folder if "://" in folder else str(Path(folder).absolute()))
+    return fs.SubTreeFileSystem(path, files)
 
 
 def write(folder: str, manifest: Manifest) -> None:
     """Write the manifest, whole or not at all: a snapshot is there once this returns."""
-    filesystem = open_folder(folder)
-    with filesystem.open_output_stream(f"{MANIFEST}.part") as stream:
+    files = open_folder(folder)
+    with files.open_output_stream(f"{MANIFEST}.part") as stream:
         stream.write(manifest.to_json().encode())
-    filesystem.move(f"{MANIFEST}.part", MANIFEST)
+    files.move(f"{MANIFEST}.part", MANIFEST)
 
 
 def read(folder: str) -> Manifest:
@@ -130,9 +131,9 @@ def read(folder: str) -> Manifest:
 
 def verify(folder: str, manifest: Manifest, threads: int = 8) -> None:
     """Compare every file's size and footer with the manifest. Raises `ContractError` naming the files that differ."""
-    filesystem = open_folder(folder)
+    files = open_folder(folder)
     with ThreadPoolExecutor(threads) as pool:
-        found = pool.map(lambda file: _difference(filesystem, manifest, file), manifest.files)
+        found = pool.map(lambda file: _difference(files, manifest, file), manifest.files)
         wrong = [fault for fault in found if fault]
     if wrong:
         more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
@@ -141,9 +142,9 @@ def verify(folder: str, manifest: Manifest, threads: int = 8) -> None:
         )
 
 
-def _difference(filesystem: fs.FileSystem, manifest: Manifest, file: DataFile) -> str:
+def _difference(files: fs.FileSystem, manifest: Manifest, file: DataFile) -> str:
     try:
-        found = inspect(filesystem, file.path, manifest.shape)
+        found = inspect(files, file.path, manifest.shape)
     except FileNotFoundError:
         return f"{file.path} is missing"
     except (ContractError, OSError) as fault:
@@ -152,9 +153,9 @@ def _difference(filesystem: fs.FileSystem, manifest: Manifest, file: DataFile) -
     return f"{file.path} has {', '.join(differing)}" if differing else ""
 
 
-def inspect(filesystem: fs.FileSystem, path: str, shape: Shape) -> DataFile:
+def inspect(files: fs.FileSystem, path: str, shape: Shape) -> DataFile:
     """What the footer of one file says. Raises `ContractError` unless it has one row group and the columns of `shape`, without nulls."""
-    with filesystem.open_input_file(path) as stream:
+    with files.open_input_file(path) as stream:
         parquet = _opened(stream, path)
         size, footer = stream.size(), _footer(stream)
     metadata, found = parquet.metadata, {field.name: _type_name(field.type) for field in parquet.schema_arrow}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -53,10 +52,10 @@ class Training:
         if torch.cuda.is_available():
             module = module.to(torch.device("cuda", collective.local_rank % torch.cuda.device_count()))
         feed = Feed(manifest, self.snapshot, self.config, collective.rank, as_trainable(module).negatives)
-        summary = asdict(train(module, feed, collective, self.config, Path(self.folder) / "checkpoints", self.report))
+        summary = asdict(train(module, feed, collective, self.config, f"{self.folder}/checkpoints", self.report))
         if collective.rank == 0:
             sizes = {"n_users": manifest.n_users, "n_items": manifest.n_items, "length": manifest.length}
             facts = {"snapshot": manifest.digest, **sizes, "epochs": summary["reports"]}
-            checkpoint.write(Path(self.folder) / WEIGHTS, {WEIGHTS: module.state_dict()}, facts)
+            checkpoint.write(f"{self.folder}/{WEIGHTS}", {WEIGHTS: module.state_dict()}, facts)
         collective.barrier()
         return summary

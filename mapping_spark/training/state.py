@@ -56,12 +56,12 @@ class State:
         """Keep these weights as the best so far."""
         if self.collective.rank == 0:
             facts = {"identity": self.identity, "progress": progress.as_json()}
-            checkpoint.write(self.checkpoints.folder / _BEST, {"weights": self.module.state_dict()}, facts)
+            checkpoint.write(f"{self.checkpoints.folder}/{_BEST}", {"weights": self.module.state_dict()}, facts)
 
     def take_best(self) -> None:
         """Load the best weights."""
         if self.collective.rank == 0:
-            self.module.load_state_dict(checkpoint.read(self.checkpoints.folder / _BEST).tensors["weights"])
+            self.module.load_state_dict(checkpoint.read(f"{self.checkpoints.folder}/{_BEST}").tensors["weights"])
         self._broadcast_weights()
 
     def agreed(self, watched: float | None, loss: float) -> float:

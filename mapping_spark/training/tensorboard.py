@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from tempfile import TemporaryDirectory
 
+from pyarrow import fs
+
+from mapping_spark.files import filesystem
 from mapping_spark.training.progress import EpochReport, log
 
 
@@ -20,6 +24,10 @@ class TensorBoard:
             from tensorboardX import SummaryWriter  # takes a second, for those who ask for it
 
             numbers = {name: value for name, value in asdict(report).items() if name not in ("rank", "epoch")}
-            with SummaryWriter(self.folder, filename_suffix=f".{report.epoch:05d}") as writer:
-                for name, value in numbers.items():
-                    writer.add_scalar(f"training/{name}", value, report.epoch)
+            files, path = filesystem(self.folder)
+            files.create_dir(path)
+            with TemporaryDirectory() as here:
+                with SummaryWriter(here, filename_suffix=f".{report.epoch:05d}") as writer:
+                    for name, value in numbers.items():
+                        writer.add_scalar(f"training/{name}", value, report.epoch)
+                fs.copy_files(here, path, destination_filesystem=files)
