@@ -19,7 +19,6 @@ from typing import Any
 from mapping_spark.errors import LockHeld
 from mapping_spark.files import filesystem, is_local
 from mapping_spark.logs import LOGGER
-from mapping_spark.tables.commits import filesystem
 from mapping_spark.tables.contract import Table
 
 FOLDER = "_locks"
