@@ -45,7 +45,9 @@ def test_a_plan_over_a_limit_names_number_and_setting() -> None:
 def test_a_table_is_measured_at_its_version(spark: SparkSession, tmp_path: Path) -> None:
     store = Store(spark, str(tmp_path))
     store.create(INTERACTIONS)
-    store.append_once(INTERACTIONS, rows(spark, INTERACTIONS, *({"user_idx": n, "item_idx": 0} for n in (1, 1, 2))), writer="t", sequence=1)
+    store.append_once(
+        INTERACTIONS, rows(spark, INTERACTIONS, *({"user_idx": n, "item_idx": 0, "n_events": 1} for n in (1, 1, 2))), writer="t", sequence=1
+    )
     version = store.version(INTERACTIONS)
     assert version is not None
     assert [store.count_of_heaviest(INTERACTIONS, version, key) for key in ("user_idx", "item_idx")] == [2, 3]
