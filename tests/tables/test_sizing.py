@@ -45,12 +45,11 @@ def test_a_plan_over_a_limit_names_number_and_setting() -> None:
 def test_a_table_is_measured_at_its_version(spark: SparkSession, tmp_path: Path) -> None:
     store = Store(spark, str(tmp_path))
     store.create(INTERACTIONS)
-    store.append_once(
-        INTERACTIONS, rows(spark, INTERACTIONS, *({"user_idx": n, "item_idx": 0, "n_events": 1} for n in (1, 1, 2))), writer="t", sequence=1
-    )
+    pairs = [dict(user_idx=user, item_idx=item, n_events=1, weight=1.0) for user, item in ((1, 0), (1, 1), (2, 0), (3, 0))]
+    store.append_once(INTERACTIONS, rows(spark, INTERACTIONS, *pairs), writer="t", sequence=1)
     version = store.version(INTERACTIONS)
     assert version is not None
-    assert [store.count_of_heaviest(INTERACTIONS, version, key) for key in ("user_idx", "item_idx")] == [2, 3]
+    assert [store.count_of_heaviest(INTERACTIONS, version, key) for key in ("user_idx", "item_idx")] == [2, 3]  # user 1, item 0
     found = measure(store, INTERACTIONS, version)
-    assert (found.n_rows, found.key) == (3, "")  # of so few rows no key is heavy
+    assert (found.n_rows, found.key) == (4, "")  # of so few rows no key is heavy
     assert found.n_bytes > 0
