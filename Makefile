@@ -11,7 +11,7 @@ others = awk '/^[^ \#]/ { keep = !/^$(1)==/ } keep' requirements.lock
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(MAKEFILE_LIST))
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/ready ## Create .venv from requirements.lock, Horovod's build included
 
@@ -93,6 +93,9 @@ bench-quality: setup ## Measure the models on public data beside published figur
 
 bench-campaigns: setup ## Check campaign statistics on public data and planted truths (../shared/data or MAPPING_SPARK_DATA)
 	PYTHONPATH=. $(BIN)/python benchmarks/campaigns.py
+
+bench-experiment: setup ## Take a real experiment of 64,000 customers, 4 and 16 times as many, through the jobs (../shared/data or MAPPING_SPARK_DATA)
+	PYTHONPATH=. $(BIN)/python benchmarks/experiment.py
 
 bench-bi: setup ## Measure what a BI filter reads of 10 million rows, and how fast
 	PYTHONPATH=. $(BIN)/python benchmarks/bi.py

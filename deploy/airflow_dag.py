@@ -26,6 +26,7 @@ with DAG(
     tasks["build_campaign_items"] = submit("build_campaign_items")
     tasks["build_campaigns"] = submit("build_campaigns")
     tasks["build_currency_rates"] = submit("build_currency_rates")
+    tasks["build_external_assignments"] = submit("build_external_assignments")
     tasks["build_items"] = submit("build_items")
     tasks["ingest_events"] = submit("ingest_events")
     tasks["clean_events"] = submit("clean_events")
@@ -87,6 +88,7 @@ with DAG(
     tasks["build_users"] >> tasks["profile_tables"]
     tasks["clean_events"] >> tasks["profile_tables"]
     tasks["assign_campaigns"] >> tasks["build_campaign_audience"]
+    tasks["build_external_assignments"] >> tasks["build_campaign_audience"]
     tasks["clean_events"] >> tasks["build_campaign_audience"]
     tasks["build_snapshot"] >> tasks["train_deep"]
     tasks["build_campaign_audience"] >> tasks["campaign_effects"]

@@ -1,4 +1,4 @@
-"""Who a campaign was for: silver.campaign_audience, as assigned, else from the campaign's sends."""
+"""Who a campaign was for: silver.campaign_audience, as assigned, here or elsewhere, else from the campaign's sends."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ def build_audience(events: DataFrame, *, default_variant: str = "mailed") -> Dat
 
 
 def with_assignments(sent: DataFrame, assignments: DataFrame) -> DataFrame:
-    """silver.campaign_audience: the assigned users of campaigns that were planned, `build_audience` of the others.
+    """silver.campaign_audience: of campaigns with `assignments` the users assigned, of the others those in `sent`.
 
-    Of a planned campaign only those assigned belong to the audience, with what they were assigned whatever they were sent
-    (intention to treat): a user sent two variants, or one who was held out and sent it all the same, counts where he was put.
+    `sent` has the columns of silver.campaign_audience, `assignments` these and maybe more. Of a campaign that was planned only
+    those assigned belong to the audience, with what they were assigned whatever they were sent (intention to treat): a user
+    sent two variants, or one who was held out and sent it all the same, counts where he was put.
     """
     planned = assignments.select("campaign_id").distinct()  # one row per campaign
     assigned = assignments.select("campaign_id", "user_id", "variant", "assigned_at")

@@ -19,6 +19,7 @@ METRICS: dict[str, tuple[Metric, str, str, str]] = {
     for metric, numerator, denominator, covariate in (
         (Metric(name="conversion_rate", kind=PROPORTION), "if(is_converted, 1, 0)", "1", "0"),
         (Metric(name="conversions_per_user", kind=MEAN), "n_conversions", "1", "0"),
+        (Metric(name="unique_click_rate", kind=PROPORTION), "if(n_clicks > 0, 1, 0)", "1", "0"),
         (Metric(name="click_through_rate", kind=RATIO), "n_clicks", "n_impressions", "0"),
         (Metric(name="revenue_per_user", kind=MEAN), "revenue", "1", "revenue_before"),
         (Metric(name="revenue_per_user_winsorised", kind=MEAN), "least(revenue, revenue_cap)", "1", "revenue_before"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
@@ -22,9 +21,9 @@ def build_results(sums: DataFrame, allocations: DataFrame, campaigns: DataFrame,
 
     A campaign that is not over by the start of `as_of` (UTC), or not declared, is judged by always-valid p-values, one with planned
     looks by their bounds. Shares come from
-    silver.campaign_allocations: a campaign that was not assigned here has no sample-ratio check.
+    silver.campaign_allocations, else from the settings: a campaign with neither has no sample-ratio check.
     """
-    shares = _shares(allocations)
+    shares = config.shares | _shares(allocations)
     over = campaigns.where(F.col("end_at") <= F.lit(dt.datetime.combine(as_of, dt.time(), dt.UTC)))
     ended = {row.campaign_id for row in over.select("campaign_id").collect()}  # one row per campaign
     all_sums = [row.asDict() for row in sums.orderBy("campaign_id", "metric", "segment", "variant").collect()]
@@ -51,7 +50,7 @@ def build_looks(results: DataFrame) -> DataFrame:
     return conform(results.where(is_headline & (F.col("n_control_users") > 0)), EXPERIMENT_LOOKS)
 
 
-def _shares(allocations: DataFrame) -> Mapping[str, Mapping[str, float]]:
+def _shares(allocations: DataFrame) -> dict[str, dict[str, float]]:
     """Buckets of each variant by campaign: a few rows."""
     size = F.sum(F.col("last_bucket") - F.col("first_bucket") + 1)
     shares: dict[str, dict[str, float]] = {}

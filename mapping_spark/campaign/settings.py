@@ -101,6 +101,9 @@ class ExperimentConfig(Section):
     """Two-sided level of every test."""
     sample_ratio_level: float = Field(default=0.001, gt=0, lt=1)
     """A p-value of users per variant below it blocks every verdict."""
+    shares: dict[str, dict[str, float]] = Field(default_factory=dict)
+    """Variant to planned share of a campaign that another system assigned, control included: what the users per variant are held
+    against. Those of a campaign assigned here are known."""
     planned_users: int = Field(default=10_000, ge=2)
     """Users that a campaign will have at its end, about, control included: an interval that may be looked at any time is narrowest
     there. Any number is valid that was not chosen after a look."""
@@ -110,6 +113,14 @@ class ExperimentConfig(Section):
     """Days before assignment whose revenue is the covariate of revenue metrics."""
     winsor_quantile: float = Field(default=0.99, gt=0, le=1)
     """Quantile of the revenue of buyers, all variants together, at which the winsorised revenue is cut off."""
+
+    @field_validator("shares")
+    @classmethod
+    def _shares_are_positive(cls, shares: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+        for campaign_id, by_variant in shares.items():
+            if len(by_variant) < 2 or min(by_variant.values()) <= 0:
+                raise ValueError(f"shares of {campaign_id} are {by_variant}; use two variants or more, each above 0")
+        return shares
 
 
 class AttributionConfig(Section):

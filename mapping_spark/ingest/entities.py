@@ -1,4 +1,4 @@
-"""Reference tables from declared files: items, users, campaigns, campaign items and currency rates.
+"""Reference tables from declared files: items, users, campaigns, their items, assignments made elsewhere, and currency rates.
 
 An event stream can lose a bad record to the quarantine and go on; a reference table with a bad row would bend every
 number that joins it. So a broken one stops the job before the write, and the previous version stays.
@@ -32,6 +32,7 @@ ENTITY_TABLES: dict[str, Table] = {
     "users": silver.USERS,
     "campaigns": silver.CAMPAIGNS,
     "campaign_items": silver.CAMPAIGN_ITEMS,
+    "external_assignments": silver.EXTERNAL_ASSIGNMENTS,
     "currency_rates": silver.CURRENCY_RATES,
 }
 """The table that each kind of entity source fills."""
@@ -44,7 +45,7 @@ class EntitySource(Section):
 
     name: str
     """Name of the source, as messages show it."""
-    kind: Literal["items", "users", "campaigns", "campaign_items", "currency_rates"]
+    kind: Literal["items", "users", "campaigns", "campaign_items", "external_assignments", "currency_rates"]
     """What it describes, and so which table it fills."""
     format: Literal["parquet", "csv", "json"]
     """Parquet, CSV with a header line, or JSON lines."""

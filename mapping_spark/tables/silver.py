@@ -243,6 +243,19 @@ CAMPAIGN_AUDIENCE = Table(
     checks=(Check(name="variant_not_blank", condition="length(variant) > 0"),),
 )
 
+EXTERNAL_ASSIGNMENTS = Table(
+    name="silver.external_assignments",
+    grain="one row per (campaign, user) that another system assigned",
+    columns=(
+        Column("campaign_id", "string", "Campaign key."),
+        Column("user_id", "string", "User key."),
+        Column("variant", "string", "What the user was to be given; `control` where held out."),
+        Column("assigned_at", "timestamp", "When, or when the campaign began: what is known before is older.", unit="UTC"),
+    ),
+    primary_key=("campaign_id", "user_id"),
+    checks=(Check(name="variant_not_blank", condition="length(variant) > 0"),),
+)
+
 CAMPAIGN_ITEMS = Table(
     name="silver.campaign_items",
     grain="one row per (campaign, item)",

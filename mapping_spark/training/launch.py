@@ -188,5 +188,6 @@ def _all_kinds(kind: type[MappingSparkError]) -> Iterator[type[MappingSparkError
 
 
 def _environment() -> dict[str, str]:
-    """The ranks' environment: this process's, which `horovod.spark.run` would else leave to the executors."""
-    return {name: value for name, value in os.environ.items() if name in ("PYTHONPATH", "PATH", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")}
+    """The ranks' environment: this process's, which `horovod.spark.run` would else leave to the executors; Horovod's settings among it."""
+    kept = ("PYTHONPATH", "PATH", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")
+    return {name: value for name, value in os.environ.items() if name in kept or name.startswith("HOROVOD_")}

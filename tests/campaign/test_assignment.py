@@ -31,9 +31,10 @@ from mapping_spark.campaign.assignment_run import assign_campaigns
 from mapping_spark.campaign.audience import build_audience, with_assignments
 from mapping_spark.campaign.settings import AssignmentConfig
 from mapping_spark.errors import ConfigError
+from mapping_spark.tables.contract import Table
 from mapping_spark.tables.experiments import CAMPAIGN_ALLOCATIONS, CAMPAIGN_ASSIGNMENT_COUNTS, CAMPAIGN_ASSIGNMENTS
 from mapping_spark.tables.frames import rows
-from mapping_spark.tables.silver import USERS
+from mapping_spark.tables.silver import EXTERNAL_ASSIGNMENTS, USERS
 from mapping_spark.tables.store import Store
 
 from .market import at, event, events
@@ -183,4 +184,22 @@ def test_the_audience_of_a_planned_campaign_is_who_was_assigned(spark: SparkSess
         ("c1", "u1", "control"),
         ("c1", "u2", "a"),
         ("c2", "u3", "mailed"),
+    ]
+
+
+def test_an_audience_assigned_elsewhere_holds_those_held_out_and_what_is_assigned_here_goes_before_it(spark: SparkSession) -> None:
+    def assigned(table: Table, *who: tuple[str, str, str]) -> DataFrame:
+        return rows(spark, table, *({"campaign_id": c, "user_id": u, "variant": v, "assigned_at": at(1)} for c, u, v in who))
+
+    sent = build_audience(
+        events(spark, event("campaign_send", "u1", at(2), campaign_id="c1"), event("campaign_send", "u1", at(2), campaign_id="c3"))
+    )
+    elsewhere = assigned(EXTERNAL_ASSIGNMENTS, ("c1", "u1", "a"), ("c1", "u2", "control"), ("c2", "u1", "a"))
+    here = assigned(CAMPAIGN_ASSIGNMENTS, ("c2", "u4", "b"))
+    found = with_assignments(with_assignments(sent, elsewhere), here).collect()
+    assert sorted((row.campaign_id, row.user_id, row.variant) for row in found) == [
+        ("c1", "u1", "a"),
+        ("c1", "u2", "control"),
+        ("c2", "u4", "b"),
+        ("c3", "u1", "mailed"),
     ]

@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 from pyspark.sql import DataFrame, Row, SparkSession
+from scipy.stats import chi2
 
 from mapping_spark.campaign.experiment_sums import METRICS, build_experiment_sums, metrics, revenue_before
+from mapping_spark.campaign.experiments import ALL
 from mapping_spark.campaign.moments import Moments
 from mapping_spark.campaign.results import build_looks, build_results
 from mapping_spark.campaign.settings import ExperimentConfig
@@ -65,6 +68,7 @@ def test_sums_of_users_are_those_of_plain_numbers(sums: DataFrame) -> None:
     assert moments(sums, "revenue_per_user", "mailed", "s") == Moments.of(np.array([8.0]), covariate=np.array([5.0]))
     assert moments(sums, "revenue_per_user", "mailed", "s", "c2") == Moments.of(np.array([1.0]), covariate=np.array([5.0]))
     assert moments(sums, "conversion_rate", "control", "s") == Moments.from_counts(1, 2)
+    assert moments(sums, "unique_click_rate", "control", "s") == Moments.from_counts(1, 2)
     assert moments(sums, "click_through_rate", "control", "s") == Moments.of(np.array([1.0, 0]), np.array([3.0, 3]))
 
 
@@ -97,6 +101,19 @@ def test_a_campaign_is_read_as_an_experiment(spark: SparkSession, sums: DataFram
     alone = found["c2", "conversion_rate", "mailed alone", "all"]
     assert (alone.verdict, alone.difference, alone.value) == ("no_verdict", None, 0.0)
     assert "nobody was held out" in alone.reason
+
+
+def test_shares_of_a_campaign_assigned_elsewhere_are_those_of_the_settings(spark: SparkSession, sums: DataFrame) -> None:
+    planned = CONFIG.model_copy(update={"shares": {"c1": {"control": 1 / 4, "mailed": 3 / 4}}})
+    found = build_results(sums, empty(spark, CAMPAIGN_ALLOCATIONS), campaigns(spark), planned, as_of=dt.date(2017, 3, 14)).collect()
+    known = {row.campaign_id: row.sample_ratio_p_value for row in found if row.segment == ALL}
+    # Of four users two were mailed where three were expected: chi-square 1/3 + 1 with one degree of freedom.
+    assert known == {"c1": pytest.approx(chi2.sf(4 / 3, 1)), "c2": None}
+
+
+def test_shares_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ValidationError, match="two variants or more, each above 0"):
+        ExperimentConfig(shares={"c1": {"control": 0.0, "mailed": 1.0}})
 
 
 def test_every_run_leaves_a_look_at_the_primary_metric_of_each_experiment(spark: SparkSession, sums: DataFrame) -> None:
