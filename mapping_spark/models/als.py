@@ -47,8 +47,6 @@ class AlsConfig(ModelConfig):
     """Blocks of users and of items solved in parallel: about the number of cores."""
     checkpoint_interval: int = Field(10, ge=1)
     """Iterations between checkpoints: a longer lineage overflows the stack."""
-    checkpoint_dir: str | None = None
-    """Where checkpoints lie if the session has no `spark.checkpoint.dir`; on a cluster a folder that all executors see."""
 
     space: ClassVar[Space] = {
         "rank": Choice((32, 64, 128)),
@@ -84,7 +82,7 @@ class Als:
             none = data.interactions.limit(0).withColumn("factors", F.array(F.lit(0.0)))
             users, items = (dense(none, key, F.col("factors")) for key in ("user_idx", "item_idx"))
             return Vectors(users=users, items=items, similar_from=items, similar_to=items)
-        ensure_checkpoint_dir(data.interactions, self.config.checkpoint_dir)
+        ensure_checkpoint_dir(data.interactions)
         model = self._estimator().fit(self._ratings(of_frequent_items(data.interactions, self.config.min_users)))
         users = dense(model.userFactors.withColumnRenamed("id", "user_idx"), "user_idx", F.col("features"))
         items = dense(model.itemFactors.withColumnRenamed("id", "item_idx"), "item_idx", F.col("features"))
@@ -134,13 +132,12 @@ def refuse_large_ids(interactions: DataFrame) -> bool:
     return found.get("user_idx") is None
 
 
-def ensure_checkpoint_dir(frame: DataFrame, directory: str | None) -> None:
+def ensure_checkpoint_dir(frame: DataFrame) -> None:
     """Give the session a checkpoint directory unless it has one: without it MLlib's checkpoints silently do nothing.
 
     Raises `EnvironmentFault` where only whoever runs the cluster, or the Spark Connect server, can: there a fit without
     checkpoints has overflown the stack and ended the server.
     """
-    fix = "Set spark.checkpoint.dir, or checkpoint_dir in the model's settings."
     if is_remote():
         if frame.sparkSession.conf.get("spark.checkpoint.dir", None) is None:
             fix = "Start the server with --conf spark.checkpoint.dir=FOLDER."
@@ -149,7 +146,7 @@ def ensure_checkpoint_dir(frame: DataFrame, directory: str | None) -> None:
     context = frame.sparkSession.sparkContext
     if context.getCheckpointDir() is not None:
         return
-    if directory is None and not (context.master or "").startswith("local"):
+    if not (context.master or "").startswith("local"):
         found, expected = f"no checkpoint directory on {context.master}", "a folder that all executors see"
-        raise EnvironmentFault("model als", found, expected, fix)
-    context.setCheckpointDir(directory or tempfile.mkdtemp(prefix="checkpoints-"))
+        raise EnvironmentFault("model als", found, expected, "Set spark.checkpoint.dir, or call SparkContext.setCheckpointDir.")
+    context.setCheckpointDir(tempfile.mkdtemp(prefix="checkpoints-"))

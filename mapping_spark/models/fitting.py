@@ -5,15 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.utils import is_remote
 
 from mapping_spark.errors import ConfigError, MissingInput
+from mapping_spark.files import filesystem, is_local
 from mapping_spark.models import artifact, registry
 from mapping_spark.models.base import DeepVectorModel, Fusion, FusionModel, ModelConfig, PairModel, TrainingData, VectorModel, Vectors
 from mapping_spark.side_by_side import as_finished
@@ -70,9 +74,35 @@ def fit_all(store: Store, configs: Mapping[str, ModelConfig], inputs: Inputs, se
     if not wanted:
         return run_ids
     shared = {"as_of_date": data.as_of, "seed": seed, "code_version": code_version(), "train_rows": data.interactions.count()}
-    for run in as_finished(store.spark, (partial(fit.run, store) for fit in wanted)):
-        store.insert_new(MODEL_RUNS, rows(store.spark, MODEL_RUNS, shared | run))
+    with _checkpoints(store):
+        for run in as_finished(store.spark, (partial(fit.run, store) for fit in wanted)):
+            store.insert_new(MODEL_RUNS, rows(store.spark, MODEL_RUNS, shared | run))
     return run_ids
+
+
+@contextmanager
+def _checkpoints(store: Store) -> Iterator[None]:
+    """A place for Spark's checkpoints (ALS makes some) under the root, which all executors see, while models are fitted.
+
+    A session that has a place of its own keeps it; over Spark Connect it is the server's.
+    """
+    place = f"{store.root}/spark_checkpoints"
+    if is_remote() or not _is_ours(store.spark.sparkContext.getCheckpointDir(), place):
+        yield
+        return
+    store.spark.sparkContext.setCheckpointDir(place)
+    folder = PurePosixPath(store.spark.sparkContext.getCheckpointDir() or "").name  # Spark's own, so that two sessions may share the place
+    try:
+        yield
+    finally:
+        files, path = filesystem(f"{place}/{folder}")
+        files.delete_dir_contents(path, missing_dir_ok=True)
+        if is_local(files):  # elsewhere an empty folder is none
+            files.delete_dir(path)
+
+
+def _is_ours(directory: str | None, place: str) -> bool:
+    return directory is None or directory.removeprefix("file:").startswith(place)
 
 
 def load_run(store: Store, name: str, config: ModelConfig, run_id: str) -> Fitted:

@@ -16,7 +16,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass, field
 from typing import Any, TextIO, cast
 
@@ -56,9 +56,10 @@ def on_horovod(spark: SparkSession, work: Work, ranks: int, answer_seconds: int)
     end = threading.Timer(_SECONDS_AFTER_A_FAULT, spark.sparkContext.cancelJobGroup, [group])
     heard = _Heard(sys.stdout, at_fault=end.start)
     try:
-        results = horovod.spark.run(
-            _HorovodRank(work, answer_seconds), num_proc=ranks, use_gloo=True, verbose=0, stdout=heard, stderr=heard, env=_environment()
-        )
+        with _signals_given_back():
+            results = horovod.spark.run(
+                _HorovodRank(work, answer_seconds), num_proc=ranks, use_gloo=True, verbose=0, stdout=heard, stderr=heard, env=_environment()
+            )
     except Exception as fault:
         raise heard.cause(" ".join(str(fault).split())) from fault
     finally:
@@ -185,6 +186,17 @@ def _all_kinds(kind: type[MappingSparkError]) -> Iterator[type[MappingSparkError
     for below in kind.__subclasses__():
         yield below
         yield from _all_kinds(below)
+
+
+@contextmanager
+def _signals_given_back() -> Iterator[None]:
+    """Horovod takes SIGINT and SIGTERM to end its ranks and keeps them: after a training nothing would end the driver but SIGKILL."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _environment() -> dict[str, str]:

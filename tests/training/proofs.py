@@ -119,6 +119,11 @@ class OwnCopies:
         return _result(replace(self.training, snapshot=f"{self.training.snapshot}-{collective.rank}"), collective)
 
 
+def rank_and_size(collective: Collective) -> list[int]:
+    """Work that asks nothing of the other ranks."""
+    return [collective.rank, collective.size]
+
+
 def in_folder(training: Training, folder: Path, **config: Any) -> Training:
     """The same training elsewhere and with other settings."""
     return replace(training, folder=str(folder), config=training.config.model_copy(update=config))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,7 @@ from mapping_spark.training import launch
 from mapping_spark.training.collective import RankLost
 from mapping_spark.training.run import Training
 from mapping_spark.training.settings import TrainingConfig
-from tests.training.proofs import Make
+from tests.training.proofs import Make, rank_and_size
 from tests.training.snapshots import interactions, write_snapshot
 
 # Horovod's own thread, when its Spark job is cancelled.
@@ -43,6 +44,12 @@ def training(folder: Path, name: str, **accident: Any) -> Training:
 def test_the_driver_hears_the_first_cause(spark: SparkSession, folder: Path) -> None:
     with pytest.raises(TrainingFault, match="step 2, learning rate 0.001: the loss of rank 1 is no finite number"):
         launch.on_horovod(spark, training(folder, "nan", accident="nan", at_loss=3), 2, 20)
+
+
+def test_ctrl_c_and_sigterm_end_the_driver_after_a_training_as_before(spark: SparkSession) -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    assert launch.on_horovod(spark, rank_and_size, 2, 20) == [[0, 2], [1, 2]]
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
 @CANCELLED
