@@ -94,7 +94,7 @@ bench-quality: setup ## Measure the models on public data beside published figur
 bench-campaigns: setup ## Check campaign statistics on public data and planted truths (../shared/data or MAPPING_SPARK_DATA)
 	PYTHONPATH=. $(BIN)/python benchmarks/campaigns.py
 
-bench-experiment: setup ## Take a real experiment of 64,000 customers, 4 and 16 times as many, through the jobs (../shared/data or MAPPING_SPARK_DATA)
+bench-experiment: setup ## Take a real experiment of 64,000 customers through the jobs (../shared/data or MAPPING_SPARK_DATA)
 	PYTHONPATH=. $(BIN)/python benchmarks/experiment.py
 
 bench-bi: setup ## Measure what a BI filter reads of 10 million rows, and how fast

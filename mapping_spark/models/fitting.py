@@ -74,14 +74,14 @@ def fit_all(store: Store, configs: Mapping[str, ModelConfig], inputs: Inputs, se
     if not wanted:
         return run_ids
     shared = {"as_of_date": data.as_of, "seed": seed, "code_version": code_version(), "train_rows": data.interactions.count()}
-    with _checkpoints(store):
+    with spark_checkpoints(store):
         for run in as_finished(store.spark, (partial(fit.run, store) for fit in wanted)):
             store.insert_new(MODEL_RUNS, rows(store.spark, MODEL_RUNS, shared | run))
     return run_ids
 
 
 @contextmanager
-def _checkpoints(store: Store) -> Iterator[None]:
+def spark_checkpoints(store: Store) -> Iterator[None]:
     """A place for Spark's checkpoints (ALS makes some) under the root, which all executors see, while models are fitted.
 
     A session that has a place of its own keeps it; over Spark Connect it is the server's.

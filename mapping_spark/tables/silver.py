@@ -237,7 +237,7 @@ CAMPAIGN_AUDIENCE = Table(
         Column("campaign_id", "string", "Campaign key."),
         Column("user_id", "string", "User key."),
         Column("variant", "string", "What the user was given; `control` where held out."),
-        Column("assigned_at", "timestamp", "When the user was first sent the campaign.", unit="UTC"),
+        Column("assigned_at", "timestamp", "When the user was assigned; where nobody was, when first sent the campaign.", unit="UTC"),
     ),
     primary_key=("campaign_id", "user_id"),
     checks=(Check(name="variant_not_blank", condition="length(variant) > 0"),),

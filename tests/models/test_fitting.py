@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from mapping_spark.models.fitting import _checkpoints
+from mapping_spark.models.fitting import spark_checkpoints
 from mapping_spark.tables.store import Store
 
 
@@ -16,7 +16,7 @@ def place(spark: SparkSession) -> Path:
 
 def test_checkpoints_lie_under_the_root_and_are_gone_afterwards(spark: SparkSession, tmp_path: Path) -> None:
     spark.sparkContext.setCheckpointDir(str(tmp_path / "spark_checkpoints"))  # as an earlier fit left it
-    with _checkpoints(Store(spark, str(tmp_path))):
+    with spark_checkpoints(Store(spark, str(tmp_path))):
         during = place(spark)
         assert during.is_dir()
     assert during.parent == tmp_path / "spark_checkpoints"
@@ -26,6 +26,6 @@ def test_checkpoints_lie_under_the_root_and_are_gone_afterwards(spark: SparkSess
 def test_a_session_keeps_the_place_it_was_given(spark: SparkSession, tmp_path: Path) -> None:
     spark.sparkContext.setCheckpointDir(str(tmp_path / "given"))
     given = place(spark)
-    with _checkpoints(Store(spark, str(tmp_path / "root"))):
+    with spark_checkpoints(Store(spark, str(tmp_path / "root"))):
         assert place(spark) == given
     assert given.is_dir()

@@ -124,6 +124,11 @@ def rank_and_size(collective: Collective) -> list[int]:
     return [collective.rank, collective.size]
 
 
+def cycle_time(collective: Collective) -> str | None:
+    """How often, in ms, Horovod's threads of this rank look for something to send."""
+    return os.environ.get("HOROVOD_CYCLE_TIME")
+
+
 def in_folder(training: Training, folder: Path, **config: Any) -> Training:
     """The same training elsewhere and with other settings."""
     return replace(training, folder=str(folder), config=training.config.model_copy(update=config))

@@ -19,7 +19,7 @@ from mapping_spark.training import launch
 from mapping_spark.training.collective import RankLost
 from mapping_spark.training.run import Training
 from mapping_spark.training.settings import TrainingConfig
-from tests.training.proofs import Make, rank_and_size
+from tests.training.proofs import Make, cycle_time, rank_and_size
 from tests.training.snapshots import interactions, write_snapshot
 
 # Horovod's own thread, when its Spark job is cancelled.
@@ -50,6 +50,11 @@ def test_ctrl_c_and_sigterm_end_the_driver_after_a_training_as_before(spark: Spa
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     assert launch.on_horovod(spark, rank_and_size, 2, 20) == [[0, 2], [1, 2]]
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_the_drivers_settings_of_horovod_reach_the_ranks(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOROVOD_CYCLE_TIME", "7")
+    assert launch.on_horovod(spark, cycle_time, 2, 20) == ["7", "7"]
 
 
 @CANCELLED
