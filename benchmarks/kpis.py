@@ -1,5 +1,7 @@
 """Campaign KPIs of generated impressions, clicks and orders: against DuckDB on the same Parquet, and after 1 % new data.
 
+    python benchmarks/kpis.py [--events 2500000 10000000 40000000]
+
 Every contender reads the same files, joins the audience and the users, and writes sums by (business day, campaign, variant,
 segment). `full` writes every day of the Delta table, `incremental` finds the days that new events touch and replaces these.
 """
@@ -198,10 +200,20 @@ def run(store: Store, folder: Path, n_events: int, repeats: int, cores: int) -> 
     return {"seconds": medians, "seconds_of_each_run": seconds, "ratios": ratios, "rows_of_the_table": found[0][0], "results_equal": True}
 
 
+def of_size(spark: SparkSession, n_events: int, repeats: int, cores: int) -> dict[str, Any]:
+    """Generate so many events, and measure."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(spark, f"{folder}/warehouse")
+        seconds = timed(lambda: lay_out(store, n_events))
+        print(f"generated {n_events:,} events of {CAMPAIGNS_N} campaigns: {seconds:.1f} s", flush=True)
+        return run(store, Path(folder), n_events, repeats, cores)
+
+
 def main() -> None:
     """Generate, measure, keep the medians."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, value, what in (("events", 10_000_000, "events"), ("repeats", 3, "runs of each"), ("cores", 2, "threads")):
+    parser.add_argument("--events", type=int, nargs="+", default=[10_000_000], help="sizes to run, one after the other (10,000,000)")
+    for name, value, what in (("repeats", 3, "runs of each"), ("cores", 2, "threads")):
         parser.add_argument(f"--{name}", type=int, default=value, help=f"{what} ({value:,})")
     parser.add_argument("--driver-memory", default="4g", help="Java's heap (4g)")
     parser.add_argument("--output", type=Path, default=RESULTS)
@@ -209,6 +221,7 @@ def main() -> None:
     settings = {
         "spark.master": f"local[{asked.cores}]",
         "spark.driver.memory": asked.driver_memory,
+        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",  # as in conf/demo.yml
         "spark.sql.shuffle.partitions": "8",
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.adaptive.maxShuffledHashJoinLocalMapThreshold": "64m",  # as in conf/base.yml
@@ -218,24 +231,19 @@ def main() -> None:
     }
     spark = build_session("kpis", settings)
     spark.sparkContext.setLogLevel("ERROR")
-    with tempfile.TemporaryDirectory() as folder:
-        store = Store(spark, f"{folder}/warehouse")
-        print(
-            f"generating {asked.events:,} events of {CAMPAIGNS_N} campaigns: {timed(lambda: lay_out(store, asked.events)):.1f} s",
-            flush=True,
-        )
-        result = run(store, Path(folder), asked.events, asked.repeats, asked.cores)
     facts = {
         "cores": os.cpu_count(),
         "load_1_minute": os.getloadavg()[0],
         "python": platform.python_version(),
         "duckdb": duckdb.__version__,
     }
-    config = {"events": asked.events, "campaigns": CAMPAIGNS_N, "days": DAYS, "users": USERS_N, "spark": settings}
-    kept = {"machine": facts, "config": config, "limits": LIMITS, **result, "ad_conversion": roll_ups(spark)}
+    config = {"campaigns": CAMPAIGNS_N, "days": DAYS, "users": USERS_N, "spark": settings}
+    kept: dict[str, Any] = {"machine": facts, "config": config, "limits": LIMITS, "ad_conversion": roll_ups(spark), "sizes": []}
     asked.output.parent.mkdir(parents=True, exist_ok=True)
-    asked.output.write_text(json.dumps(kept, indent=2, default=str) + "\n")
-    print(json.dumps(kept["ratios"]))
+    for n_events in asked.events:
+        kept["sizes"].append({"events": n_events} | of_size(spark, n_events, asked.repeats, asked.cores))
+        asked.output.write_text(json.dumps(kept, indent=2, default=str) + "\n")  # each takes minutes: what is done is kept
+        print(json.dumps(kept["sizes"][-1]["ratios"]), flush=True)
 
 
 if __name__ == "__main__":

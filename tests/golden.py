@@ -106,7 +106,7 @@ def write(folder: Path) -> Path:
         },
         "recommend": {"k": 3, "min_users_shown": 1, "model": "hybrid"},
         "snapshot": {"pairs_per_group": 1, "windows_per_group": 1},
-        "training": {"ranks": 2, "epochs": 2, "batch_size": 4},
+        "training": {"ranks": 2, "epochs": 2, "batch_size": 4, "tensorboard": True},
         "evaluation": {"ks": [1, 3], "n_replicates": 20},
         "gate": {"k": 1},
         "spark": {"spark.master": "local[2]", "spark.sql.shuffle.partitions": 2, "spark.databricks.delta.snapshotPartitions": 1},

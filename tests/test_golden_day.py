@@ -35,6 +35,7 @@ from mapping_spark.tables.gold import (
 from mapping_spark.tables.ops import EVENT_ACCOUNTING, SNAPSHOTS
 from mapping_spark.tables.silver import EVENTS, INTERACTIONS, QUARANTINE
 from mapping_spark.tables.store import Store
+from tests.training.test_tensorboard import events as events_of
 from tools import cluster
 from tools.compare_warehouses import differences
 
@@ -105,6 +106,13 @@ def test_two_ranks_train_on_the_snapshot_and_their_model_stands_beside_the_other
     vectors = {row.user_id: row.vector for row in day[0].read(USER_VECTORS).collect()}
     assert {user: len(vector) for user, vector in vectors.items()} == {f"u{n}": 5 for n in range(1, 7)}  # 4 factors, 1 for the bias
     assert {r.model for r in day[0].read(MODEL_METRICS).collect()} == {"popularity", "repeat", "item_knn", "mf_bpr", "hybrid"}
+
+
+def test_of_two_ranks_one_shows_its_epochs_to_tensorboard(day: tuple[Store, list[Outcome], Path]) -> None:
+    files = sorted(Path(day[0].root).glob("models/*/tensorboard/*"))
+    shown = {value.tag: value.simple_value for path in files for event in events_of(path) for value in event.summary.value}
+    last = day[0].read(TRAINING_EPOCHS).where("epoch = 1").collect()[0]
+    assert (len(files), shown["training/loss"]) == (2, pytest.approx(last.loss))
 
 
 def test_campaign_sums_redone_by_hand(day: tuple[Store, list[Outcome], Path]) -> None:
