@@ -50,10 +50,11 @@ class Checkpoints:
     keep: int = 3
 
     def save(self, tensors: Mapping[str, Tensors], facts: Mapping[str, Any], *, epoch: int, step: int) -> str:
-        """Write a checkpoint, whole or not at all, and remove all but the latest `keep`; returns its folder."""
+        """Write a checkpoint, whole or not at all, and of it and those before it keep the latest `keep`; returns its folder."""
         target = f"{self.folder}/{_FOLDER.format(epoch=epoch, step=step)}"
         write(target, tensors, facts)
-        for old in self._newest_first()[self.keep :]:
+        there = self._newest_first()
+        for old in there[there.index(target) + self.keep :]:  # what is newer was not whole, or the training would have gone on from it
             files, path = filesystem(old)
             files.delete_dir(path)
         return target
@@ -144,6 +145,6 @@ def _read(folder: Path, place: str) -> Checkpoint:
         if changed:
             raise ContractError(where, f"{changed} differ from the hashes in {_STATE}", "files as written", "Remove the checkpoint.")
         tensors = {name.removesuffix(_TENSORS): load_file(folder / name) for name in state["files"]}
+        return Checkpoint(tensors, state["facts"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as fault:
         raise ContractError(where, f"not readable ({fault})", "safetensors and JSON as written", "Remove the checkpoint.") from None
-    return Checkpoint(tensors, state["facts"])
