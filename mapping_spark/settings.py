@@ -58,7 +58,7 @@ class StoreConfig(Section):
 class SqlConfig(Section):
     """How SQL clients find the tables."""
 
-    catalog: str = Field(default="spark_catalog", pattern=IDENTIFIER.pattern)
+    catalog: str = Field(default="spark_catalog", pattern=f"^{IDENTIFIER.pattern}$")
     """Catalog in which tables of folders are published: `<catalog>.gold.<table>`. Tables of `store.catalog` stay there."""
     metastore: Literal["session", "embedded"] = "session"
     """`session`: what the session is configured with (a Hive metastore, Unity); `embedded`: a Derby one under the root,
@@ -76,7 +76,7 @@ class Settings(Section):
     """Declared sources, by name: conf/sources/<name>.yml."""
     as_of: dt.date | None = None
     """Date used where --as-of is not given; null to demand it."""
-    seed: int = 7
+    seed: int = Field(default=7, ge=0, lt=2**32)
     """Seed of every random draw."""
     store: StoreConfig = StoreConfig()
     sql: SqlConfig = SqlConfig()

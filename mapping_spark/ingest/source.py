@@ -29,7 +29,6 @@ MANDATORY = tuple(name for name in CANONICAL if not EVENTS.by_name[name].nullabl
 """Columns of silver.events that a source must fill."""
 
 _PACKAGE = re.compile(PACKAGE_SCHEME + r"[A-Za-z_]\w*/[\w./-]+")
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _TEXT_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'")
 _UNREPEATABLE = re.compile(
     r"\b(?:(uuid|randn?|random|shuffle|now|monotonically_increasing_id)\s*\(|(current_timestamp|current_date|current_user|localtimestamp)\b)",
@@ -58,7 +57,7 @@ class Lookup(Section):
 class EventSource(Section):
     """One declared source of events."""
 
-    name: str = Field(pattern=_NAME.pattern)
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     """Name of the source in every table."""
     kind: Literal["events"]
     """What the source delivers."""

@@ -27,7 +27,7 @@ class TrainingConfig(Section):
 
     ranks: int = Field(2, ge=1)
     """Processes that train together, each with its share of every batch."""
-    seed: int = 7
+    seed: int = Field(7, ge=0, lt=2**32)
     """Seed of the order of rows, of negatives and of dropout."""
 
     epochs: int = Field(20, ge=1)
@@ -95,4 +95,5 @@ class TrainingConfig(Section):
     @property
     def identity(self) -> dict[str, object]:
         """What the course of a training depends on; a checkpoint is resumed only by equals."""
-        return self.model_dump(mode="json", exclude=_OPERATIONAL) | {"shards": self.streams}
+        found = self.model_dump(mode="json", exclude=_OPERATIONAL) | {"shards": self.streams}
+        return found | ({"epochs": self.epochs} if self.schedule == "cosine" else {})  # whose steps the cosine is stretched over

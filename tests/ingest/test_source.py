@@ -74,3 +74,8 @@ def test_references_are_the_columns_that_an_expression_names() -> None:
     assert source.references("event_id") == ("id", "user")
     assert source.references("value") == ()
     assert source.used_columns() == ("id", "user", "at")
+
+
+@pytest.mark.parametrize("name", ["", "Log", "my log", "log-1", "1log", "log;", "log\n"])
+def test_a_name_is_one_word_as_a_whole(name: str) -> None:
+    assert f"name = {name!r}: String should match pattern" in faults_of(name=name)
