@@ -69,8 +69,8 @@ def make_plan(module: nn.Module, manifest: Manifest, config: TrainingConfig) -> 
     rows_of_tables = sum(_touched(table, module, manifest, config) for table in sparse)
     weights = dense + sum(_size(table) for table in sparse)
     steps = steps_per_epoch(manifest.rows, config.batch_size)
-    streams_per_rank = config.streams // config.ranks
-    pool_rows = min(config.pool_rows, steps * config.batch_size // config.streams) * streams_per_rank
+    rows_of_stream = config.batch_size // config.streams  # of a step, and so of the smallest pool
+    pool_rows = max(rows_of_stream, min(config.pool_rows, steps * rows_of_stream)) * (config.streams // config.ranks)
     plan = Plan(
         n_parameters=sum(weight.numel() for weight in module.parameters()),
         weights=weights,
