@@ -165,10 +165,11 @@ def inspect(files: fs.FileSystem, path: str, shape: Shape) -> DataFile:
         raise ContractError(path, f"{metadata.num_row_groups} row groups", "1 row group", "Raise parquet.block.size.")
     columns = [metadata.row_group(0).column(i) for i in range(metadata.num_columns)]
     with_nulls = [c.path_in_schema for c in columns if c.statistics is None or c.statistics.null_count]
+    if with_nulls:
+        raise ContractError(path, f"nulls, or no count of them, in {with_nulls}", "no nulls", "Build the snapshot again.")
     first, last = next((c.statistics.min, c.statistics.max) for c in columns if c.path_in_schema == "row")
-    if with_nulls or last - first + 1 != metadata.num_rows:
-        found_rows = f"nulls in {with_nulls}, rows {first} to {last} in {metadata.num_rows}"
-        raise ContractError(path, found_rows, "no nulls and rows without a hole", "Build the snapshot again.")
+    if last - first + 1 != metadata.num_rows:
+        raise ContractError(path, f"rows {first} to {last} in {metadata.num_rows}", "rows without a hole", "Build the snapshot again.")
     return DataFile(path=path, rows=metadata.num_rows, bytes=size, first_row=first, footer=footer)
 
 
