@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow.parquet as pq
 import torch
@@ -33,21 +35,23 @@ def agreed(folder: str, collective: Collective) -> Manifest:
         raise fault
     if refused:
         raise ContractError(f"snapshot {folder}", "; ".join(refused), "the same whole snapshot on every rank", "Build the snapshot again.")
-    if len({facts["digest"] for facts in told}) > 1:
-        raise ContractError(f"snapshot {folder}", _differences(manifest, collective), "one snapshot on every rank", "Share one folder.")
+    others = [rank for rank, facts in enumerate(told) if facts["digest"] != told[0]["digest"]]
+    if others:
+        found = _differences(manifest, others, collective)
+        raise ContractError(f"snapshot {folder}", found, "one snapshot on every rank", "Share one folder.")
     return manifest
 
 
-def _differences(manifest: Manifest, collective: Collective) -> str:
-    """Files whose facts differ from rank 0's; on all ranks the same text."""
-    first, *others = collective.gather([file.model_dump_json() for file in manifest.files])
+def _differences(manifest: Manifest, ranks: Sequence[int], collective: Collective) -> str:
+    """Files whose facts differ from rank 0's on these ranks; on all ranks the same text."""
+    facts = collective.gather([file.model_dump_json() for file in manifest.files])
     paths = collective.gather([file.path for file in manifest.files])
     found = []
-    for rank, facts in enumerate(others, start=1):
-        differing = [path for path, fact in zip(paths[rank], facts, strict=True) if fact not in first]
-        differing += [path for path, fact in zip(paths[0], first, strict=True) if fact not in facts and path not in differing]
+    for rank in ranks:
+        differing = [path for path, fact in zip(paths[rank], facts[rank], strict=True) if fact not in facts[0]]
+        differing += [path for path, fact in zip(paths[0], facts[0], strict=True) if fact not in facts[rank] and path not in differing]
         found.append(f"rank {rank} differs from rank 0 in {', '.join(differing[:5]) or 'the facts beside the files'}")
-    return "; ".join(text for text, facts in zip(found, others, strict=True) if facts != first) or found[0]
+    return "; ".join(found)
 
 
 def item_counts(folder: str, manifest: Manifest, collective: Collective) -> Tensor:
