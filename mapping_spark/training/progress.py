@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -68,7 +69,8 @@ class Progress:
 
     def end_epoch(self, watched: float) -> bool:
         """The epoch was done; returns whether `watched` (smaller is better) is the best so far."""
-        is_best = self.best is None or watched < self.best
+        no_number = self.best is not None and math.isnan(self.best) and not math.isnan(watched)  # any number is better
+        is_best = self.best is None or watched < self.best or no_number
         self.best = watched if is_best else self.best
         self.epochs_without_gain = 0 if is_best else self.epochs_without_gain + 1
         self.epoch, self.step, self.loss_sum, self.n_terms = self.epoch + 1, 0, 0.0, 0.0
