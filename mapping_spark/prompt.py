@@ -31,7 +31,7 @@ from mapping_spark.features.id_maps import extend_ids
 from mapping_spark.features.interactions import InteractionsConfig, build_choices, build_interactions, future_interactions
 from mapping_spark.features.item_text import item_categories, item_text
 from mapping_spark.features.plain_tables import EVENT_COLUMNS, ITEM_COLUMNS, Frame, as_catalogue, as_events, in_spark
-from mapping_spark.features.snapshot import GROUPS_PER_RANK, Content, SnapshotConfig, ensure, interaction_rows, sequence_rows
+from mapping_spark.features.snapshot import GROUPS_PER_RANK, Content, SnapshotConfig, ensure, interaction_rows, sequence_rows, state_of
 from mapping_spark.models import registry
 from mapping_spark.models.base import DeepVectorModel, FusionModel, ModelConfig, TrainingData, VectorModel, Vectors
 from mapping_spark.models.fitting import Fitted
@@ -131,14 +131,13 @@ class History:
         """The folder of a snapshot of this history in the model's shape, in files small enough for so many ranks."""
         shape: Shape = "sequences" if model.shape == "sequences" else "interactions"
         pairs = self.data.interactions
-        known = pairs.agg(F.bit_xor(F.xxhash64("user_idx", "item_idx", "weight", "last_at")), F.count_distinct("user_idx")).first()
-        state, n_users = known or (0, 0)
+        n_users = pairs.select("user_idx").distinct().count()  # a user has many pairs
         fits = {"pairs_per_group": self.n_pairs, "windows_per_group": n_users}
         sizes = {name: min(SnapshotConfig().model_dump()[name], max(1, rows // (GROUPS_PER_RANK * ranks))) for name, rows in fits.items()}
         layout, ids = SnapshotConfig(largest_world=ranks, **sizes), (self.user_ids, self.item_ids)
-        content = Content(shape, self.data.as_of, {"history": state}, self.n_users, self.n_items, self.config, layout)
+        content = Content(shape, self.data.as_of, {}, self.n_users, self.n_items, self.config, layout)
         rows = interaction_rows(pairs) if shape == "interactions" else sequence_rows(self.events, *ids, content)
-        return ensure(rows, content, folder, dt.datetime.now(dt.UTC))
+        return ensure(rows, replace(content, versions={"history": state_of(rows)}), folder, dt.datetime.now(dt.UTC))
 
     def evaluate(self, *models: Model, days: int = 31, ks: Sequence[int] = (10,)) -> Judged:
         """What the models' lists are worth by the choices of the `days` business days from the date on, with 95 % intervals over users.
@@ -226,7 +225,8 @@ class Judged:
     def table(self, metric: str = "ndcg", k: int | None = None) -> pd.DataFrame:
         """The models, best first, with the value and 95 % interval of a metric by protocol; `k`: by default the longest list."""
         rows = self._of(metric, k)
-        cells = rows.assign(text=[interval(row.value, row.ci_low, row.ci_high) for row in rows.itertuples()])
+        known = rows.astype(object).where(rows.notna(), None)  # pandas has NaN for null
+        cells = rows.assign(text=[interval(row.value, row.ci_low, row.ci_high) for row in known.itertuples()])
         best_first = list(dict.fromkeys(rows.sort_values(["value", "model"], ascending=[False, True])["model"]))
         return cells.pivot(index="model", columns="protocol", values="text").loc[best_first]
 

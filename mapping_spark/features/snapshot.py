@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pyarrow as pa
 from pyarrow import fs
-from pydantic import Field
+from pydantic import Field, model_validator
 from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
@@ -45,8 +45,8 @@ class SnapshotConfig(Section):
 
     length: int = Field(50, ge=2)
     """L: items of a sequence; shorter histories are padded on the left."""
-    stride: int = Field(25, ge=1)
-    """Events by which the windows of a long history are apart, counted back from its end."""
+    stride: int | None = Field(None, ge=1)
+    """Events by which the windows of a long history are apart, counted back from its end: at most `length`; null for half of it."""
     merge_repeats: bool = False
     """Whether an item that directly follows itself is one choice, dated by the first of them."""
     pairs_per_group: int = Field(16_384, ge=1)
@@ -57,6 +57,19 @@ class SnapshotConfig(Section):
     """Most ranks that will read a snapshot; each needs 8 row groups."""
     keep_days: int = Field(30, ge=0)
     """Days since its last use after which a snapshot may be removed."""
+
+    @model_validator(mode="after")
+    def _windows_leave_nothing_out(self) -> Self:
+        if self.step > self.length:
+            raise ValueError(
+                f"stride = {self.step} leaves out choices between windows of length = {self.length}: use at most {self.length}"
+            )
+        return self
+
+    @property
+    def step(self) -> int:
+        """The stride, also where it follows from the length."""
+        return self.stride or self.length // 2
 
 
 @dataclass(frozen=True)
@@ -112,8 +125,8 @@ def interaction_rows(interactions: DataFrame) -> DataFrame:
 def sequence_rows(events: DataFrame, user_ids: DataFrame, item_ids: DataFrame, content: Content) -> DataFrame:
     """(user_idx, window int, item_idxs, ats): windows of each user's choices before `as_of`, oldest first.
 
-    Choices are those that silver.interactions counts, ordered by (event_at, event_id); both lists have `length` entries,
-    padded on the left with item -1 at second 0. Window 0 ends with the user's last choice, window k `stride` * k earlier;
+    Choices are those that silver.interactions counts, in the order of their recency (`build_choices`); both lists have `length`
+    entries, padded on the left with item -1 at second 0. Window 0 ends with the user's last choice, window k a stride * k earlier;
     together they hold every choice.
     """
     config, by_time = content.config, Window.partitionBy("user_idx").orderBy(F.desc("recency"))
@@ -131,9 +144,9 @@ def sequence_rows(events: DataFrame, user_ids: DataFrame, item_ids: DataFrame, c
         chosen = chosen.withColumn("before", before).where(F.col("before").isNull() | (F.col("before") != F.col("item_idx")))
     history = F.sort_array(F.collect_list(F.struct(-F.col("recency"), F.col("item_idx"), F.col("at"))))
     histories = chosen.groupBy("user_idx").agg(history.alias("history")).withColumn("n", F.size("history"))
-    further = F.ceil(F.greatest(F.col("n") - config.length, F.lit(0)) / config.stride).cast("int")
+    further = F.ceil(F.greatest(F.col("n") - config.length, F.lit(0)) / config.step).cast("int")
     windows = histories.withColumn("window", F.explode(F.sequence(F.lit(0), further)))
-    end = F.col("n") - F.col("window") * config.stride
+    end = F.col("n") - F.col("window") * config.step
     start = F.greatest(end - config.length, F.lit(0))
     cut = windows.withColumn("cut", F.slice("history", start + 1, end - start))
     item_idxs, ats = _padded("item_idx", _PADDING, config.length), _padded("at", 0, config.length)
@@ -143,6 +156,12 @@ def sequence_rows(events: DataFrame, user_ids: DataFrame, item_ids: DataFrame, c
 def _padded(name: str, padding: int, length: int) -> Column:
     missing = F.array_repeat(F.lit(padding).cast("bigint"), F.lit(length) - F.size("cut"))
     return F.concat(missing, F.col(f"cut.{name}"))
+
+
+def state_of(rows: DataFrame) -> int:
+    """A number that equal rows share however they are spread, and others as good as never: the version of rows that no table holds."""
+    (state,) = rows.agg(F.coalesce(F.bit_xor(F.xxhash64(*rows.columns)), F.lit(0))).collect()[0]
+    return int(state)
 
 
 def numbered(rows: DataFrame) -> DataFrame:
