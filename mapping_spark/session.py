@@ -141,7 +141,7 @@ def check_session(session: SparkSession) -> None:
     """Refuse a session that cannot write Delta or would read times in another zone, naming the setting to add."""
     for key, expected in _REQUIRED.items():
         found = session.conf.get(key, "") or ""
-        if expected not in found.split(","):
+        if expected not in (part.strip() for part in found.split(",")):
             raise EnvironmentFault(
                 "the Spark session",
                 f"{key} = {found!r}",
