@@ -60,7 +60,7 @@ def _sparse(rows: list[int]) -> Tensor:
 @pytest.mark.parametrize("backend", ["horovod", "torch"])
 def test_two_ranks_come_to_the_same(tmp_path: Path, backend: Backend) -> None:
     write_snapshot(tmp_path / "lists", "sequences", sequences(HISTORIES), rows_per_group=2, n_users=5, n_items=6)
-    first, second = start(backend, 2, tmp_path / "told", Talks(str(tmp_path / "lists"))).end()
+    first, second = start(backend, 2, tmp_path / "told", Talks(str(tmp_path / "lists"))).end(120)
     assert first == second
     assert first["dense"] == [
         [1 + 2, 2 + 4],
@@ -97,7 +97,7 @@ def test_the_ranks_that_differ_are_named_and_no_others(tmp_path: Path) -> None:
     third = manifests.read(str(copies / "2")).model_copy(update={"created_at": "2018-01-01T00:00:00+00:00"})
     manifests.write(str(copies / "2"), third)
     found = ["rank 2 differs from rank 0 in the facts beside the files", "rank 3 differs from rank 0 in data/part-00001.parquet"]
-    told = start("torch", 4, tmp_path / "told", AgreesOnCopies(str(copies))).end()
+    told = start("torch", 4, tmp_path / "told", AgreesOnCopies(str(copies))).end(120)
     assert told == [["ContractError", "; ".join(found)]] * 4
 
 
