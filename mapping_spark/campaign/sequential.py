@@ -18,6 +18,8 @@ _LEVELS = (1e-6, 1e-4, 0.001, 0.01, 0.025, 0.1, 0.2, 0.5)
 """Levels between which p-values of planned looks are read; above the last they are 1, below the first they are the first."""
 _GRID = 801
 """Points of the numerical integration; bounds of 20 looks are right to 0.001."""
+_FARTHEST = 40.0
+"""|z| beyond which doubles hold no probability: the bound of a look so early that nothing may be spent there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def group_sequential_bounds(information: Sequence[float], *, alpha: float = SIGN
     if not len(shares) or shares[0] <= 0 or shares[-1] > 1 or (np.diff(shares) <= 0).any():
         raise ConfigError("looks", f"information {list(information)}", "ascending shares above 0 and up to 1", "Mend the plan.")
     spent = 2 * spent_by(shares, alpha / 2)
-    bounds = [float(stats.norm.isf(spent[0] / 2))]
+    bounds = [min(float(stats.norm.isf(spent[0] / 2)), _FARTHEST)]
     grid, density = _inside(bounds[0] * math.sqrt(shares[0]), partial(stats.norm.pdf, scale=math.sqrt(shares[0])))
     for before, now, to_spend in zip(shares, shares[1:], np.diff(spent), strict=False):
         step = math.sqrt(now - before)
@@ -119,4 +121,4 @@ def _bound(grid: Numbers, density: Numbers, step: float, to_spend: float, root: 
         beyond = stats.norm.sf((bound * root - grid) / step) + stats.norm.cdf((-bound * root - grid) / step)
         return float(integrate.simpson(density * beyond, x=grid)) - to_spend
 
-    return float(optimize.brentq(over, 0.5, 20.0))
+    return float(optimize.brentq(over, 0.5, _FARTHEST)) if over(_FARTHEST) < 0 else _FARTHEST
