@@ -22,7 +22,7 @@ def touched_days(store: Store, before: Versions | None, now: Versions, tables: S
     """Days whose sums may differ between two sets of versions of `tables`; None where it may be any day, as without a `before`.
 
     Of silver.events the days whose files differ, of silver.late_events all its days, of the audience and the users every day
-    on which a user whose row changed did something. Any other table that holds other rows touches every day.
+    on which a user whose row changed did something, known in time or late. Any other table that holds other rows touches every day.
     """
     days: set[dt.date] = set()
     if before is None:
@@ -39,7 +39,8 @@ def touched_days(store: Store, before: Versions | None, now: Versions, tables: S
             days |= _days(store.read(table, new))
         elif table in OF_USERS:
             users = _changed(store, table, old, new, OF_USERS[table]).select("user_id").distinct()
-            days |= _days(store.read(EVENTS, now[EVENTS.name]).join(users, on="user_id", how="left_semi"))
+            for happened in (one for one in (EVENTS, LATE_EVENTS) if now.get(one.name) is not None):
+                days |= _days(store.read(happened, now[happened.name]).join(users, on="user_id", how="left_semi"))
         elif not _changed(store, table, old, new, table.column_names).isEmpty():
             return None
     return sorted(days)
