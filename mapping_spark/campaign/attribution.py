@@ -56,14 +56,16 @@ RULES: dict[str, Rule] = {
 def orders(events: DataFrame, as_of: dt.date, config: AttributionConfig) -> DataFrame:
     """(conversion_id, user_id, moment_at, value): purchases of one user and session are one order, without a session each is one.
 
-    Orders that began on the `days` business days before `as_of`; `conversion_id` is the event id of the first purchase.
+    Orders that began on the `days` business days before `as_of`; `conversion_id` is the event id of the first purchase. A session
+    is taken to last less than a day.
     """
-    is_counted = F.col("event_date").between(F.lit(as_of - dt.timedelta(days=config.days)), F.lit(as_of - dt.timedelta(days=1)))
-    purchases = events.where((F.col("event_type") == "purchase") & is_counted)
+    day, since = dt.timedelta(days=1), as_of - dt.timedelta(days=config.days)
+    is_read = F.col("event_date").between(F.lit(since - day), F.lit(as_of - day))  # a session may have begun on the evening before
+    purchases = events.where((F.col("event_type") == "purchase") & is_read)
     order = F.coalesce(F.concat(F.lit("session "), "session_id"), F.concat(F.lit("event "), "event_id"))
-    first = F.min(F.struct("event_at", "event_id")).alias("first")
+    first = F.min(F.struct("event_at", "event_id", "event_date")).alias("first")
     value = F.coalesce(F.sum("value"), F.lit(0)).cast("decimal(18,4)").alias("value")
-    grouped = purchases.groupBy("user_id", order.alias("order")).agg(first, value)
+    grouped = purchases.groupBy("user_id", order.alias("order")).agg(first, value).where(F.col("first.event_date") >= F.lit(since))
     return grouped.select(F.col("first.event_id").alias("conversion_id"), "user_id", F.col("first.event_at").alias("moment_at"), "value")
 
 
@@ -77,13 +79,17 @@ def touches(events: DataFrame, as_of: dt.date, config: AttributionConfig) -> Dat
 
 
 def paths(ordered: DataFrame, touched: DataFrame, config: AttributionConfig) -> DataFrame:
-    """`orders` with `path`: the touches of its user in the window before it, oldest first, ties by event id; empty where none."""
+    """`orders` with `path`: the latest touches of its user in the window before it, oldest first, ties by event id; empty where none.
+
+    `cut`: the event ids of the touches in the window before those.
+    """
     pairs = looked_back(ordered.select("conversion_id", "user_id", "moment_at"), touched, days=config.window_days)
-    sorted_path = F.sort_array(F.collect_list("touch"))
-    latest = F.slice(sorted_path, F.greatest(F.lit(1), F.size(sorted_path) - config.max_touches + 1), F.lit(config.max_touches))
-    found = pairs.groupBy("conversion_id").agg(latest.alias("path"))
+    found = pairs.groupBy("conversion_id").agg(F.sort_array(F.collect_list("touch")).alias("every"))
     # One path per order: the join multiplies none.
-    return ordered.join(found, on="conversion_id", how="left").withColumn("path", F.coalesce("path", F.expr("slice(array(), 1, 0)")))
+    joined = ordered.join(found, on="conversion_id", how="left").withColumn("every", F.coalesce("every", F.expr("slice(array(), 1, 0)")))
+    n_cut = F.greatest(F.lit(0), F.size("every") - config.max_touches)
+    path, cut = F.slice("every", n_cut + 1, F.lit(config.max_touches)), F.slice("every.touch_event_id", F.lit(1), n_cut)
+    return joined.withColumns({"path": path, "cut": cut}).drop("every")
 
 
 def build_attributed(journeys: DataFrame, config: AttributionConfig) -> DataFrame:

@@ -91,7 +91,8 @@ def lost_paths(journeys: DataFrame, touched: DataFrame, config: AttributionConfi
 
     A user's next such journey begins where no touch came for a window's length.
     """
-    used = journeys.select(F.explode("path.touch_event_id").alias("touch_event_id")).distinct()  # a touch may lead to several orders
+    led = F.concat("path.touch_event_id", "cut")  # also those too many to be credited
+    used = journeys.select(F.explode(led).alias("touch_event_id")).distinct()  # a touch may lead to several orders
     unused = touched.select("user_id", "event_at", "touch", F.col("touch.touch_event_id").alias("touch_event_id"))
     by_user = Window.partitionBy("user_id").orderBy("event_at", "touch_event_id")
     gap = F.unix_seconds("event_at") - F.unix_seconds(F.lag("event_at").over(by_user))
