@@ -1,7 +1,7 @@
 """What a regression on features is aimed at so that it finds an effect, as columns.
 
 Rows are users of an experiment (or of a selection with known propensities): `is_treated` 0 or 1, `outcome` in any unit,
-`propensity` the chance of being treated, within 0 and 1. Every expression is null where one of its columns is.
+`propensity` the chance of being treated, within 0 and 1. Every expression is null where a column that it reads of the user is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 def chance_of_own_arm() -> Column:
     """The chance of what the user was given: the propensity of the treated, 1 less it of those held out."""
     propensity = F.col("propensity")
-    return F.when(F.col("is_treated") == 1, propensity).otherwise(1 - propensity)
+    return _by_arm(propensity, 1 - propensity)
 
 
 def transformed_class() -> Column:
@@ -30,7 +30,7 @@ def imputed_effect(if_treated: str, if_not: str) -> Column:
 
     `if_treated`, `if_not`: columns with the models' outcomes.
     """
-    return F.when(F.col("is_treated") == 1, F.col("outcome") - F.col(if_not)).otherwise(F.col(if_treated) - F.col("outcome"))
+    return _by_arm(F.col("outcome") - F.col(if_not), F.col(if_treated) - F.col("outcome"))
 
 
 def doubly_robust_effect(if_treated: str, if_not: str) -> Column:
@@ -38,6 +38,10 @@ def doubly_robust_effect(if_treated: str, if_not: str) -> Column:
 
     Kennedy 2023, "Towards optimal doubly robust estimation of heterogeneous causal effects", eq. 2 (augmented inverse propensity).
     """
-    own = F.when(F.col("is_treated") == 1, F.col(if_treated)).otherwise(F.col(if_not))
-    sign = F.when(F.col("is_treated") == 1, F.lit(1.0)).otherwise(F.lit(-1.0))
-    return F.col(if_treated) - F.col(if_not) + sign * (F.col("outcome") - own) / chance_of_own_arm()
+    residual = _by_arm(F.col("outcome") - F.col(if_treated), F.col(if_not) - F.col("outcome"))
+    return F.col(if_treated) - F.col(if_not) + residual / chance_of_own_arm()
+
+
+def _by_arm(if_treated: Column, if_held_out: Column) -> Column:
+    """Null where it is not known which."""
+    return F.when(F.col("is_treated") == 1, if_treated).when(F.col("is_treated") == 0, if_held_out)
