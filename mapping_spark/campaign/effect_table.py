@@ -35,7 +35,7 @@ def build_effects(sources: Sources, config: EffectConfig, zone: str) -> DataFram
 
     Users of the audience's `control` count among the others. Weeks are compared only where the campaign ran (to the last event,
     where it has no end) and the events reach whole weeks. Runs Spark jobs at once. Raises `MissingInput` for a campaign that is
-    not declared, `ContractError` where too little lies before it.
+    not declared or was mailed to nobody, `ContractError` where too little lies before it.
     """
     purchases = sources.events.where(F.col("event_type") == "purchase").select("user_id", "item_id", "event_date", "value")
     found = [row for name in config.campaigns for row in _of_campaign(sources, purchases, name, config, zone)]
@@ -57,6 +57,9 @@ def _of_campaign(sources: Sources, purchases: DataFrame, name: str, config: Effe
         step=config.placebo_step,
     )
     mailed = sources.audience.where(of_campaign & (F.col("variant") != "control")).select("user_id")
+    if mailed.isEmpty():
+        expected = "users of silver.campaign_audience but its control"
+        raise MissingInput("effects.campaigns", f"nobody mailed by {name!r}", expected, "Mend the settings, or deliver its audience.")
     promoted = sources.campaign_items.where(of_campaign).select("item_id")
     metrics = {"revenue": purchases, "campaign_revenue": purchases.join(promoted, on="item_id", how="left_semi")}
     for metric, bought in metrics.items():
