@@ -103,7 +103,7 @@ def grouped(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, 
     groups: dict[str, dict[str, dict[str, Moments]]] = {}
     for row in rows:
         by_segment = groups.setdefault(row["metric"], {})
-        for segment in (ALL, row["segment"]):
+        for segment in dict.fromkeys((ALL, row["segment"])):  # users of a segment of that name count once
             by_variant = by_segment.setdefault(segment, {})
             by_variant[row["variant"]] = total([by_variant.get(row["variant"], total([])), Moments.from_row(row)])
     return groups
@@ -129,7 +129,7 @@ def groups_of(users: pd.DataFrame, metrics: Mapping[str, Columns]) -> dict[str, 
     if n_repeated:
         fix = "Keep one row per user; leave out who was in two variants."
         raise ContractError("users of an experiment", f"{n_repeated} rows of users who have another", "one row per user", fix)
-    parts = {ALL: users} | ({str(name): part for name, part in users.groupby("segment")} if "segment" in users else {})
+    parts = ({str(name): part for name, part in users.groupby("segment")} if "segment" in users else {}) | {ALL: users}
     return {
         metric: {name: {str(variant): _moments(own, of) for variant, own in part.groupby("variant")} for name, part in parts.items()}
         for metric, of in metrics.items()
