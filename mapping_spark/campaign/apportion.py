@@ -12,7 +12,7 @@ def apportioned(totals_G: Ints, weights_N: Numbers, group_N: Ints, tie_N: Ints) 
 
     Every part is within 1 of its share, the parts of a group sum to its total exactly. What is left after rounding down goes to
     the largest remainders; equal ones go by `tie_N`, smallest first: numbers without meaning, so that no place is favoured.
-    Totals are not negative and below 2^53.
+    Totals are not negative and, times the parts of their group, below 2^53: doubles hold no share beyond to the unit.
     """
     n_groups = len(totals_G)
     weight_G = np.bincount(group_N, weights_N, n_groups)
