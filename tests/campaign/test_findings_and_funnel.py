@@ -82,7 +82,7 @@ def test_steps_are_taken_in_turn_and_add_up_by_group(spark: SparkSession) -> Non
 def test_delays_are_whole_days_rounded_down(spark: SparkSession) -> None:
     day = dt.timedelta(days=1)
     delays = {"at once": 0 * day, "a second short": day - SECOND, "a day": day, "a second early": -SECOND, "a day early": -day}
-    converted = [
+    converted: list[dict[str, Any]] = [
         {"campaign_id": "c", "user_id": name, "variant": "a", "is_converted": True, "first_conversion_at": at(5, 6) + delay}
         for name, delay in delays.items()
     ]

@@ -79,7 +79,8 @@ def test_drawn_orders_of_an_additive_game_are_exact_and_the_seed_decides() -> No
     assert list(shapley(channels, pairs, seed=7).values.values()) == pytest.approx([3, 3.5] * 6 + [3])
 
     def trio(sets_SC: Flags) -> Numbers:
-        return sets_SC[:, :3].all(axis=1).astype(float)
+        worth: Numbers = sets_SC[:, :3].all(axis=1).astype(float)
+        return worth
 
     first, again, other = (shapley(channels, trio, seed=seed) for seed in (7, 7, 8))
     assert first.values == again.values != other.values
