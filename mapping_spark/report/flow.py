@@ -57,10 +57,19 @@ class Flow:
         return (self.answer,)
 
     @property
+    def height(self) -> float:
+        """Units from top to bottom: more sources than fates make it higher, so that every bar and label has its place."""
+        return HEIGHT / len(FATES) * self._n_most
+
+    @property
     def scale(self) -> float:
         """Units of height per record: the higher side, with its gaps and thinnest bars, fits."""
-        n_most = max(len(self.answer.rows), len(FATES))
-        return (HEIGHT - n_most * (_GAP + _LEAST)) / max(self.answer.total("n_in"), 1)
+        return (self.height - self._n_most * (_GAP + _LEAST)) / max(self.answer.total("n_in"), 1)
+
+    @property
+    def _n_most(self) -> int:
+        """Bars of the side that has more."""
+        return max(len(self.answer.rows), len(FATES))
 
     @property
     def sources(self) -> list[Bar]:
