@@ -22,7 +22,7 @@ from pyspark.sql import DataFrame, SparkSession
 from mapping_spark import logs
 from mapping_spark.errors import ConfigError, ContractError, MappingSparkError
 from mapping_spark.memory import PeakMemory
-from mapping_spark.secrets import hide, resolve
+from mapping_spark.secrets import hide, resolved
 from mapping_spark.session import build_session
 from mapping_spark.settings import Settings, load_settings
 from mapping_spark.tables import runs, sizing
@@ -198,7 +198,7 @@ def guarded(action: Callable[[], None]) -> int:
 
 def open_store(app_name: str, settings: Settings) -> Store:
     """The store of these settings, with a session (the active one, where there is one)."""
-    session = build_session(app_name, {key: resolve(key, text) for key, text in settings.spark.items()})
+    session = build_session(app_name, resolved(settings.spark))
     return Store(session, settings.store.root, settings.store.catalog)
 
 

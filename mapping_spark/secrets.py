@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from mapping_spark.errors import ConfigError
@@ -15,7 +17,7 @@ _SECRET_NAME = re.compile(r"secret|password|passwd|token|credential|access[._-]?
 _SHORTEST = 4
 """Characters; a shorter value would hide half of every text."""
 _known: set[str] = set()
-"""Values resolved by this process, so that no line it writes holds one."""
+"""Values resolved by this process, each as it is and as JSON writes it, so that no line it writes holds one."""
 
 
 def resolve(key: str, text: str) -> str:
@@ -34,8 +36,13 @@ def resolve(key: str, text: str) -> str:
     if len(secret) < _SHORTEST:
         place = f"environment variable {name}" if kind == "env" else f"file {name}"
         raise ConfigError(key, f"{key}: the {place} holds no secret", f"at least {_SHORTEST} characters", "Set it before the job starts.")
-    _known.add(secret)
+    _known.update((secret, json.dumps(secret)[1:-1]))
     return secret
+
+
+def resolved(settings: Mapping[str, str]) -> dict[str, str]:
+    """All settings with their references replaced: what a session is started with. Raises as `resolve` does."""
+    return {key: resolve(key, text) for key, text in settings.items()}
 
 
 def is_reference(text: str) -> bool:
@@ -45,7 +52,7 @@ def is_reference(text: str) -> bool:
 
 def hide(text: str) -> str:
     """`text` without any secret that this process has resolved."""
-    for secret in _known:
+    for secret in sorted(_known, key=len, reverse=True):  # a secret may begin with another one
         text = text.replace(secret, HIDDEN)
     return text
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from py4j.protocol import Py4JError
 
 from mapping_spark.errors import ConfigError, EnvironmentFault
+from mapping_spark.secrets import resolved
 from mapping_spark.session import build_session, installed_delta_jar
 from mapping_spark.settings import Settings
 from mapping_spark.tables.store import Store, checked_root
@@ -27,14 +28,15 @@ HOST = "127.0.0.1"
 
 
 def catalog_settings(settings: Settings) -> Mapping[str, str]:
-    """The session's settings with those of the metastore that `sql.metastore` names."""
+    """The session's settings, secrets resolved, with those of the metastore that `sql.metastore` names."""
+    given = resolved(settings.spark)
     if settings.sql.metastore == "session":
-        return settings.spark
+        return given
     root = checked_root(settings.store.root)
     if "://" in root:
         raise ConfigError("sql.metastore", f"embedded, with {root}", "a root on this machine", "Set it to session; use a shared metastore.")
     return {
-        **settings.spark,
+        **given,
         "spark.sql.catalogImplementation": "hive",
         "spark.sql.warehouse.dir": f"{root}/sql",
         # Delta keeps columns in its log; JDBC clients that list them ask the metastore.
