@@ -18,6 +18,7 @@ from mapping_spark.session import installed_delta_jar
 
 JAVA_VERSIONS = (17, 21)
 JAVA_MODULE = "jdk.incubator.vector"
+_SECONDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,5 +110,9 @@ def check_write_access(folder: Path) -> Finding:
 
 
 def _output(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)  # noqa: S603
+    """What a command says; nothing where it cannot be run or does not end."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
     return done.stdout + done.stderr
