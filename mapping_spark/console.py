@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table as Grid
+from rich.text import Text
 
 from mapping_spark.doctor import Finding
 from mapping_spark.errors import ConfigError
@@ -26,7 +27,7 @@ _CONSOLE = Console() if Console().is_terminal else Console(width=_PLAIN_WIDTH)
 
 def say(text: str) -> None:
     """Print one line or several, as they are."""
-    _CONSOLE.print(escape(text), highlight=False, soft_wrap=True)
+    _CONSOLE.print(text, markup=False, emoji=False, highlight=False, soft_wrap=True)
 
 
 def waiting(text: str) -> AbstractContextManager[Any]:
@@ -42,7 +43,7 @@ def show(title: str, header: Sequence[str], rows: Iterable[Sequence[Any]], note:
     for name, cells in zip(header, kept or [[]] * len(header), strict=True):
         grid.add_column(name, justify="right" if cells and all(_is_number(cell) for cell in cells) else "left", overflow="fold")
     for line in lines:
-        grid.add_row(*(escape(cell) for cell in line))
+        grid.add_row(*(Text(cell) for cell in line))
     _CONSOLE.print()
     _CONSOLE.print(grid)
 
@@ -52,7 +53,7 @@ def _text(value: Any) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int):
+    if isinstance(value, int | float | Decimal):
         return f"{value:,}"
     return str(value)
 
