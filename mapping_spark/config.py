@@ -98,10 +98,10 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def validated(model: type[AnyModel], raw: Mapping[str, Any], where: str) -> AnyModel:
-    """`raw` as a `model`, or one `ConfigError` that lists every fault, unknown keys with the nearest known name."""
+def validated(model: type[AnyModel], raw: Any, where: str) -> AnyModel:
+    """`raw`, a mapping, as a `model`, or one `ConfigError` that lists every fault, unknown keys with the nearest known name."""
     try:
-        return model.model_validate(dict(raw))
+        return model.model_validate(dict(raw) if isinstance(raw, Mapping) else raw)
     except ValidationError as fault:
         faults = [_describe(model, error) for error in fault.errors()]
     raise ConfigError(where, "; ".join(faults), "settings as declared", "Mend every key named here.") from None

@@ -121,6 +121,8 @@ class Settings(Section):
     @field_validator("spark", mode="before")
     @classmethod
     def _as_text(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            raise ValueError("use a mapping of Spark's settings to their values")
         texts = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in flat(values).items()}
         for key, text in texts.items():
             _or_value_error(partial(resolve, key, text))  # told before Spark starts, and hidden from now on
@@ -129,6 +131,8 @@ class Settings(Section):
     @field_validator("models", mode="before")
     @classmethod
     def _read_models(cls, raw: Any) -> Mapping[str, ModelConfig]:
+        if not isinstance(raw, Mapping):
+            raise ValueError("use a mapping of models to their settings")
         return _or_value_error(lambda: parse_configs(raw))
 
     @model_validator(mode="after")
