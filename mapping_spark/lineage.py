@@ -78,10 +78,10 @@ def show(store: Store, jobs: Sequence[Job], table: str, as_of: dt.date, recommen
         raise MissingInput(f"{table} as of {as_of}", "no successful run in ops.job_runs", "one", "Run the job that writes it first.")
     rows = [
         ("  " * o.depth + o.table, o.version, o.run.job if o.run else "nobody", o.run.run_id[:_SHORT] if o.run else None,
-         f"{o.run.ended_at:%Y-%m-%d %H:%M:%S}" if o.run else None, o.run.code_version if o.run else None)
+         _utc(o.run.ended_at) if o.run else None, o.run.code_version if o.run else None)
         for o in origins
     ]  # fmt: skip
-    header = ("table", "version", "written by", "run", "ended", "code")
+    header = ("table", "version", "written by", "run", "ended, UTC", "code")
     show_table(f"Lineage of {table} as of {as_of}", header, rows, "Indented: read by a run above it, at the version shown.")
 
 
@@ -113,9 +113,14 @@ def latest_runs(runs: DataFrame, latest: int) -> list[Row]:
 def show_runs(runs: Sequence[Row]) -> None:
     """Rows of the ledger as a table."""
     rows = [
-        (row.run_id[:_SHORT], row.job, row.as_of_date, row.status, f"{row.started_at:%Y-%m-%d %H:%M:%S}",
+        (row.run_id[:_SHORT], row.job, row.as_of_date, row.status, _utc(row.started_at),
          round((row.ended_at - row.started_at).total_seconds(), 1), row.rows_in, row.rows_out, row.output_version, row.error)
         for row in runs
     ]  # fmt: skip
     header = ("run", "job", "as of", "status", "started, UTC", "seconds", "rows in", "rows out", "version", "error")
     show_table("Runs (ops.job_runs), latest first", header, rows)
+
+
+def _utc(collected: dt.datetime) -> str:
+    """A time of a collected row, which is naive and of the machine's zone."""
+    return f"{collected.astimezone(dt.UTC):%Y-%m-%d %H:%M:%S}"
