@@ -159,7 +159,7 @@ def run_size(contenders: Mapping[str, Contender], sizes: Sizes, task: Task, repe
                 found = run(contender, replace(task, folder=folder))
                 runs[name].append(found)
                 took = f"{found['seconds']:10.1f} s{found['cpu_seconds']:10.1f} s of processor"
-                print(f"{name:20}{took}{found['peak_mb']:10,} MiB", flush=True)
+                print(f"{name:20}{took}{found['peak_mb']:10,} MB", flush=True)
             if "replay" in runs and not apart:
                 apart = differences(runs["ours"][0]["values"], runs["replay"][0]["values"], task.ks)
                 if not all(value <= TOLERANCE for value in apart.values()):

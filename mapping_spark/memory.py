@@ -9,11 +9,11 @@ from typing import Self
 import psutil
 
 _SECONDS_BETWEEN_SAMPLES = 0.5
-_MIB = 1024 * 1024
+_MB = 1_000_000
 
 
 class PeakMemory:
-    """Context manager; `peak_mb` is the largest sum of resident memory seen (MiB), shared pages counted once per process."""
+    """Context manager; `peak_mb` is the largest sum of resident memory seen (MB), shared pages counted once per process."""
 
     def __init__(self) -> None:
         self.peak_mb = 0
@@ -36,7 +36,7 @@ class PeakMemory:
 
 
 def resident_mb() -> int:
-    """Resident memory (MiB) of the process tree this one belongs to: under spark-submit the JVM is its parent."""
+    """Resident memory (MB) of the process tree this one belongs to: under spark-submit the JVM is its parent."""
     process = psutil.Process()
     parent = process.parent()
     root = parent if parent is not None and parent.name() == "java" else process
@@ -46,4 +46,4 @@ def resident_mb() -> int:
             total += member.memory_info().rss
         except psutil.NoSuchProcess:
             continue
-    return total // _MIB
+    return total // _MB
