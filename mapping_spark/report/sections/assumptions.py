@@ -4,11 +4,11 @@ from mapping_spark.report.ask import Ask
 from mapping_spark.report.blocks import Grid, Section, words
 
 ASSUMED = """
-SELECT 'Gross margin, as a share of revenue' AS what, format_number(SUM(gross_margin) / SUM(revenue), 4) AS value,
+SELECT 'Gross margin, as a share of revenue' AS what, format_number(SUM(gross_margin) / NULLIF(SUM(revenue), 0), 4) AS value,
        'An assumption of the settings, the same for every item; it decides the ROI.' AS note
 FROM gold.campaign_kpis
 UNION ALL
-SELECT 'Cost of one send', format_number(SUM(cost) / SUM(n_sends), 4),
+SELECT 'Cost of one send', format_number(SUM(cost) / NULLIF(SUM(n_sends), 0), 4),
        'An assumption where the source names none.' FROM gold.campaign_kpis
 UNION ALL
 SELECT 'Control groups', concat(COUNT_IF(variant = 'control'), ' of ', COUNT(*), ' groups'),

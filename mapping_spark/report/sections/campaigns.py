@@ -121,20 +121,27 @@ def revenue(daily: Answer, kpis: Answer) -> alt.Chart:
 
 
 def windows(kpis: Answer, daily: Answer) -> alt.Chart:
-    """A bar per campaign from its first to its last day, by start."""
+    """A bar per campaign from its first to its last day, by start; one that has no end goes on to the last day of all."""
+    last = max(_shown(daily, kpis), default="")
     axis = alt.Axis(title=None, labelColor=charts.INK, minExtent=_MARGIN, maxExtent=_MARGIN)
-    drawn: alt.Chart = charts.of(kpis).mark_bar(color=charts.SERIES[1], cornerRadius=2, height={"band": 0.55}).encode(
+    bounded = charts.of(kpis).transform_calculate(until=f"toDate(datum.ends || '{last}')")
+    drawn: alt.Chart = bounded.mark_bar(color=charts.SERIES[1], cornerRadius=2, height={"band": 0.55}).encode(
         x=_days(daily, kpis, "starts"),
-        x2="ends:T",
+        x2="until:T",
         y=alt.Y("campaign:N", sort=alt.EncodingSortField("starts", order="ascending"), axis=axis),
         tooltip=["campaign:N", "starts:N", "ends:N", alt.Tooltip("n_users:Q", format=",")],
     )  # fmt: skip
     return charts.sized(drawn.properties(description="When each campaign ran."), charts.height(kpis, "campaign", 14))
 
 
+def _shown(daily: Answer, kpis: Answer) -> list[str]:
+    """The days that something happens on, in order."""
+    return sorted(value for value in (*daily.values("day"), *kpis.values("starts"), *kpis.values("ends")) if value)
+
+
 def _days(daily: Answer, kpis: Answer, field: str = "day") -> alt.X:
     """Days on one scale in both charts."""
-    days = sorted(value for value in (*daily.values("day"), *kpis.values("starts"), *kpis.values("ends")) if value)
+    days = _shown(daily, kpis)
     ends = [1000 * calendar.timegm(dt.date.fromisoformat(value).timetuple()) for value in (days[:1] + days[-1:])]
     scale = alt.Scale(type="utc", domain=[alt.ExprRef(str(end)) for end in ends] or alt.Undefined, nice=False, padding=0)
     return alt.X(f"{field}:T", axis=alt.Axis(title=None, format="%b %y", grid=True, tickCount="month", labelOverlap=True), scale=scale)

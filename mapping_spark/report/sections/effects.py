@@ -6,7 +6,7 @@ from mapping_spark.report import charts
 from mapping_spark.report.ask import Answer, Ask
 from mapping_spark.report.blocks import Chart, Grid, Section, count, decimals, intervals, number, share, words
 
-METHODS = ("last", "first", "linear", "position", "time_decay", "markov_1", "markov_2", "shapley")
+METHODS = ("last", "first", "linear", "position", "time_decay", "markov_1", "markov_2", "shapley", "shapley_rate")
 """Of attribution, in the order of drawing: rules first."""
 
 EFFECTS = r"""

@@ -16,7 +16,8 @@ _BOTH = """(
 LIMITS = f"""
 WITH drift AS {_BOTH}
 SELECT CAST(as_of_date AS STRING) AS as_of_date,
-       concat(table_name, if(column_name = '', '', concat('.', column_name)), ' ', measure) AS limit_on,
+       concat(table_name, if(column_name = '', '', concat('.', column_name)), ' ', measure,
+              if(baseline = 'none', '', concat(', ', baseline))) AS limit_on,
        table_name, column_name, measure, baseline, value, bounds, verdict
 FROM drift
 WHERE verdict <> 'free' AND as_of_date IN (
