@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
@@ -31,6 +31,7 @@ def leaves(tree: Mapping[str, Any], path: tuple[str, ...] = ()) -> dict[tuple[st
     return found
 
 
+@settings(deadline=None)
 @given(MAPPINGS, MAPPINGS)
 def test_every_leaf_of_the_upper_layer_stands_and_those_below_it_are_hidden(base: dict[str, Any], over: dict[str, Any]) -> None:
     before = copy.deepcopy((base, over))
@@ -54,11 +55,13 @@ def test_every_leaf_of_the_upper_layer_stands_and_those_below_it_are_hidden(base
     }
 
 
+@settings(deadline=None)
 @given(MAPPINGS)
 def test_a_layer_over_itself_or_over_nothing_is_itself(layer: dict[str, Any]) -> None:
     assert merge(layer, layer) == merge({}, layer) == merge(layer, {}) == layer
 
 
+@settings(deadline=None)
 @given(MAPPINGS)
 def test_flat_keys_are_the_paths_to_the_leaves(tree: dict[str, Any]) -> None:
     assert flat(tree) == {".".join(path): value for path, value in leaves(tree).items()}

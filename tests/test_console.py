@@ -28,7 +28,7 @@ def lines(printed: Printed) -> list[list[str]]:
     return [[cell.strip() for cell in line.replace("┃", "│").split("│")[1:-1]] for line in found]
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40))
 @example("s3a://bucket/:on:/table")  # :on: is the name of a sign
 @example("[bold]not bold[/bold] [/]")

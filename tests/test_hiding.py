@@ -30,7 +30,7 @@ def file_of(folder: Path, secret: str) -> str:
     return f"${{file:{path}}}"
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(SECRETS)
 @example('quote"d')
 @example("back\\slash")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapping_spark.report.ask import Answer
@@ -67,6 +67,7 @@ def test_null_is_a_dash_whatever_else_is_known() -> None:
     assert {*singles, share_interval(None, 0.1, 0.2), intervals(2)(None, 0.1, 0.2)} == {DASH}
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**53), 2**53))
 def test_a_count_can_be_read_back_to_the_last_digit(n: int) -> None:
     assert int(count(n).replace(",", "")) == n

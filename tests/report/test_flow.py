@@ -30,7 +30,7 @@ def ends(path: str) -> tuple[float, float, float]:
     return points[0][1], points[3][1], points[4][1] - points[3][1]
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(SOURCES)
 def test_bars_stand_below_each_other_within_the_picture(sources: list[Counts]) -> None:
     drawn = flow(*sources)
@@ -40,7 +40,7 @@ def test_bars_stand_below_each_other_within_the_picture(sources: list[Counts]) -
         assert all(bar.y >= 0 and bar.y + bar.height <= drawn.height for bar in side)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(SOURCES)
 def test_a_bar_is_as_high_as_its_records_on_one_scale_for_both_sides(sources: list[Counts]) -> None:
     drawn = flow(*sources)
@@ -50,7 +50,7 @@ def test_a_bar_is_as_high_as_its_records_on_one_scale_for_both_sides(sources: li
         assert bar.height == pytest.approx(max(bar.n * drawn.scale, LEAST))
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(SOURCES)
 def test_a_band_begins_and_ends_within_its_bars_and_is_there_for_every_number_above_0(sources: list[Counts]) -> None:
     drawn = flow(*sources)
