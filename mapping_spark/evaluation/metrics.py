@@ -307,7 +307,8 @@ def _discount(lists: RankedLists) -> Numbers:
 
 def _at(values_UK: NDArray[np.generic], ks: Ints) -> Numbers:
     """Sums of the first k places, for each k."""
-    sums: Numbers = np.add.reduceat(values_UK, np.concatenate([[0], ks[:-1]]), axis=1, dtype=np.float64)[:, : len(ks)].cumsum(axis=1)
+    first_UK = values_UK[:, : ks[-1]]
+    sums: Numbers = np.add.reduceat(first_UK, np.concatenate([[0], ks[:-1]]), axis=1, dtype=np.float64).cumsum(axis=1)
     return sums
 
 
