@@ -27,6 +27,7 @@ from mapping_spark.evaluation import metrics
 from mapping_spark.evaluation.bootstrap import holm, paired_difference
 from mapping_spark.evaluation.evaluate import ALL, LARGEST_GAP
 from mapping_spark.evaluation.splits import NEW_ITEMS, PROTOCOLS
+from mapping_spark.models.fitting import without_trials
 from mapping_spark.tables.distances import population_stability_index
 from mapping_spark.tables.runs import content_hash
 
@@ -155,7 +156,7 @@ def decide(measured: Sequence[Measured], champion: Measured | None, before: Meas
 
     `measured`: all runs of the date. `champion`: the champion's run among them, None where there is none yet. `before`: the
     run by which the champion was promoted, where it is another one; drift is measured against it. No decision where nobody
-    was counted. Raises `ConfigError` where a model other than the champion is there twice.
+    was counted. Raises `ConfigError` where a model is there twice.
     """
     runs = {run.model: run for run in measured}
     if len(runs) < len(measured):
@@ -316,5 +317,5 @@ def same_recipe(run_id: str, runs: DataFrame, as_of: dt.date) -> str | None:
         raise MissingInput("gold.model_runs", f"no champion {run_id}: the table was built anew since", "the run promoted", fix)
     proven = found[0]
     alike = (F.col("as_of_date") == F.lit(as_of)) & (F.col("model") == proven.model) & (F.col("config") == proven.config)
-    latest = runs.where(alike).orderBy(F.desc("ended_at"), "run_id").limit(1).collect()  # one row
+    latest = without_trials(runs).where(alike).orderBy(F.desc("ended_at"), F.desc("run_id")).limit(1).collect()  # one row
     return latest[0].run_id if latest else None

@@ -22,7 +22,7 @@ from mapping_spark.evaluation.evaluate import ALL, Truth
 from mapping_spark.evaluation.gate import GateConfig
 from mapping_spark.evaluation.settings import EvaluationConfig
 from mapping_spark.models.base import TrainingData
-from mapping_spark.models.fitting import Inputs, fit_all, load_run
+from mapping_spark.models.fitting import TRIAL_SHARE, Inputs, fit_all, load_run
 from mapping_spark.models.registry import available, parse_configs
 from mapping_spark.models.space import Space
 from mapping_spark.recommend.settings import Grid
@@ -116,7 +116,7 @@ class Validation:
         (config,) = parse_configs({name: settings}).values()
         place = F.pmod(F.xxhash64(F.lit(self.seed).cast("bigint"), F.col("user_idx")), F.lit(_GRAINS)) / F.lit(float(_GRAINS))
         within = self.data.interactions.where(place < share).localCheckpoint() if share < 1 else self.data.interactions
-        data, versions = replace(self.data, interactions=within), {**self.versions, "share of users": share}
+        data, versions = replace(self.data, interactions=within), {**self.versions, TRIAL_SHARE: share}
         run_id = fit_all(self.store, {name: config}, Inputs(data, versions, {}), self.seed)[name]
         truth = replace(self.truth, interactions=within, relevant=self.truth.relevant.where(place < share), segments=None)
         once = self.evaluation.model_copy(update={"ks": (self.gate.k,), "n_replicates": 0})

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from mapping_spark.models.deep import Trained
 
 
+TRIAL_SHARE = "share of users"
+"""Among the versions of its inputs, what tells the run of a trial (a search for settings) from a date's own run."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fitted:
     """A model as it was fitted: exactly one of `vectors` (retrieves) and `fusion` (ranks its members' lists) is set."""
@@ -184,9 +188,16 @@ def latest_runs(runs: DataFrame, configs: Mapping[str, ModelConfig], as_of: dt.d
     return {name: run["run_id"] for name, run in _latest(runs, configs, as_of).items()}
 
 
+def without_trials(runs: DataFrame) -> DataFrame:
+    """Rows of gold.model_runs that a date's models are taken from: a trial has the settings of one, and a share of its users."""
+    return runs.where(F.get_json_object("input_versions", f"$['{TRIAL_SHARE}']").isNull())
+
+
 def _latest(runs: DataFrame, configs: Mapping[str, ModelConfig], as_of: dt.date) -> dict[str, Any]:
     run = F.struct("run_id", "seed", "artifact_uri")
-    latest = _of_date(runs, as_of).groupBy("model", "config").agg(F.max_by(run, F.struct("ended_at", "run_id")).alias("run"))
+    latest = (
+        without_trials(_of_date(runs, as_of)).groupBy("model", "config").agg(F.max_by(run, F.struct("ended_at", "run_id")).alias("run"))
+    )
     found = {(row["model"], row["config"]): row["run"] for row in latest.collect()}  # one row per model and settings
     wanted = {name: (name, _as_text(config)) for name, config in configs.items()}
     return {name: found[key] for name, key in wanted.items() if key in found}
