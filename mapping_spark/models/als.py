@@ -29,7 +29,7 @@ class AlsConfig(ModelConfig):
     rank: int = Field(32, ge=1, le=1024)
     """Length of the factors."""
     iterations: int = Field(10, ge=1)
-    """Alternations; one solves all users, then all items."""
+    """Alternations; one solves all items, then all users."""
     regularization: float = Field(0.05, ge=0)
     """L2 penalty; MLlib scales it by each user's and item's number of interactions."""
     alpha: float = Field(1.0, gt=0)
@@ -78,12 +78,13 @@ class Als:
 
     def fit(self, data: TrainingData) -> Vectors:
         """Factorise the interactions. Runs Spark jobs at once. Raises `ContractError` where an id does not fit 32 bits."""
-        if refuse_large_ids(data.interactions):
+        frequent = of_frequent_items(data.interactions, self.config.min_users)
+        if refuse_large_ids(frequent):
             none = data.interactions.limit(0).withColumn("factors", F.array(F.lit(0.0)))
             users, items = (dense(none, key, F.col("factors")) for key in ("user_idx", "item_idx"))
             return Vectors(users=users, items=items, similar_from=items, similar_to=items)
         ensure_checkpoint_dir(data.interactions)
-        model = self._estimator().fit(self._ratings(of_frequent_items(data.interactions, self.config.min_users)))
+        model = self._estimator().fit(self._ratings(frequent))
         users = dense(model.userFactors.withColumnRenamed("id", "user_idx"), "user_idx", F.col("features"))
         items = dense(model.itemFactors.withColumnRenamed("id", "item_idx"), "item_idx", F.col("features"))
         directions = unit_length(items, "item_idx")
