@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
@@ -23,7 +23,7 @@ class NcfConfig(ModelConfig):
     """Length of the embeddings whose product is the GMF part; 0 leaves the part out."""
     embedding: int = Field(32, ge=1)
     """Length of the embeddings under the MLP part."""
-    layers: tuple[int, ...] = (128, 64)
+    layers: tuple[Annotated[int, Field(ge=1)], ...] = (128, 64)
     """Widths of the MLP part; empty leaves the part out."""
     dropout: float = Field(0.0, ge=0, lt=1)
     """Share of a user's embedding values left out of a step."""

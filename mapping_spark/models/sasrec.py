@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -24,6 +24,12 @@ class SasRecConfig(NextItemConfig):
     """Attention heads; they share `dimension`."""
     expansion: int = Field(1, ge=1)
     """Width of the feed-forward layer, in `dimension`s; 1 in the paper."""
+
+    @model_validator(mode="after")
+    def _heads_share_evenly(self) -> Self:
+        if self.dimension % self.heads:
+            raise ValueError(f"dimension = {self.dimension} cannot be shared by heads = {self.heads}: use a multiple")
+        return self
 
 
 class Block(nn.Module):
