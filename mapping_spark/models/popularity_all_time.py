@@ -9,6 +9,7 @@ from pydantic import Field
 
 from mapping_spark.models.base import ModelConfig
 from mapping_spark.models.popularity import Popularity, PopularityConfig
+from mapping_spark.models.space import Space
 
 
 class PopularityAllTimeConfig(PopularityConfig):
@@ -16,6 +17,8 @@ class PopularityAllTimeConfig(PopularityConfig):
 
     window_days: None = Field(default=None)
     """Always null."""
+
+    space: ClassVar[Space] = {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,8 @@ class Span:
 
     def draw(self, rng: random.Random) -> float:
         """A number, rounded to 4 significant digits; a whole one where both ends are."""
-        even = rng.uniform(self.low, self.high)
-        drawn = self.low * (self.high / self.low) ** ((even - self.low) / (self.high - self.low)) if self.low > 0 else even
+        share = rng.random()
+        drawn = self.low * (self.high / self.low) ** share if self.low > 0 else self.low + (self.high - self.low) * share
         return round(drawn) if isinstance(self.low, int) and isinstance(self.high, int) else float(f"{drawn:.4g}")
 
 
