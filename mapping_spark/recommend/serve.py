@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from mapping_spark.errors import ConfigError
 from mapping_spark.models.base import ModelConfig
 from mapping_spark.models.fitting import Fitted
 from mapping_spark.models.registry import build
@@ -21,6 +22,9 @@ from mapping_spark.recommend.settings import Grid, RecommendConfig
 
 def needed(name: str, configs: Mapping[str, ModelConfig]) -> dict[str, ModelConfig]:
     """Settings of a model and, for a fusion model, of its members. Raises `ConfigError` for a model that is not configured."""
+    if name not in configs:
+        fix = f"Choose one of them, or configure it: --set models.{name}={{}}."
+        raise ConfigError("recommend", f"the model {name!r} has no settings under models", f"one of {sorted(configs)}", fix)
     model = build(name, configs[name], seed=0)
     members: tuple[str, ...] = getattr(model, "members", ())
     return {each: configs[each] for each in (name, *members)}
