@@ -66,10 +66,12 @@ def _with_like_item(slots: DataFrame, evidence: Evidence) -> DataFrame:
 
 def _with_counts(slots: DataFrame, popular: DataFrame) -> DataFrame:
     """Add n_users and n_users_like_you (in the user's segment): users who chose the item in the window, 0 where none is counted."""
-    by_segment = F.map_from_entries(F.collect_list(F.struct("segment", "n_users"))).alias("by_segment")  # a list per segment, '' for all
-    counts = popular.groupBy("item_idx").agg(by_segment)
-    n_users, n_users_like_you = F.try_element_at("by_segment", F.lit("")), F.try_element_at("by_segment", F.col("segment"))
-    counted = slots.join(counts, on="item_idx", how="left").withColumns({"n_users": n_users, "n_users_like_you": n_users_like_you})
+    is_of_all = F.col("stage") == "popular"  # one list; the others are of one segment each, which may be called ''
+    of_segments = F.collect_list(F.when(~is_of_all, F.struct("segment", "n_users")))
+    n_users, by_segment = F.max(F.when(is_of_all, F.col("n_users"))), F.map_from_entries(of_segments)
+    counts = popular.groupBy("item_idx").agg(n_users.alias("n_users"), by_segment.alias("by_segment"))
+    like_you = F.try_element_at("by_segment", F.col("segment"))
+    counted = slots.join(counts, on="item_idx", how="left").withColumn("n_users_like_you", like_you)
     return counted.fillna(0, subset=["n_users", "n_users_like_you"])
 
 
