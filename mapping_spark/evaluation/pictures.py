@@ -129,6 +129,8 @@ def popularity_against_exposure(items: pd.DataFrame, baselines: Sequence[str] = 
     chosen = rows.drop_duplicates("item_idx")["n_users"].to_numpy(float)
     if chosen.any():
         curves["users' choices"] = (_lorenz(chosen), Look(INK, "--", ""))
+    if not curves:
+        raise _nothing_to_draw("popularity_against_exposure", items)
     ginis = {name: 1 - float((curve[1:] + curve[:-1]).mean()) for name, (curve, _) in curves.items()}
     for name in sorted(curves, key=ginis.__getitem__):
         curve, how = curves[name]
@@ -146,6 +148,8 @@ def overlap(shares: pd.DataFrame) -> Figure:
     pair, in either order. Jaccard 1912. A pair that lacks is blank; so is a model with itself.
     """
     rows = _checked("overlap", shares, ("model", "other", "jaccard"), key=("model", "other"))
+    if not (rows["jaccard"].notna() & (rows["model"] != rows["other"])).any():
+        raise _nothing_to_draw("overlap", shares)
     names = sorted({*rows["model"], *rows["other"]})
     figure, axes = _canvas("Overlap of lists", "Jaccard: shared items / items of either, mean over users", height=1.6 + 0.45 * len(names))
     table = np.full((len(names), len(names)), np.nan)
@@ -193,7 +197,7 @@ def _checked(picture: str, frame: pd.DataFrame, columns: Sequence[str], key: Seq
         raise ContractError(f"picture {picture}", f"a frame without {missing}", f"the columns {[*alike, *columns]}", "Add or rename them.")
     rows = frame.dropna(subset=["value"]) if "value" in columns else frame
     if rows.empty:
-        raise ContractError(f"picture {picture}", f"nothing to draw in {len(frame)} rows", "at least one value", "Look at the filters.")
+        raise _nothing_to_draw(picture, frame)
     mixed = {name: sorted(set(rows[name])) for name in alike if rows[name].nunique() > 1}
     if mixed:
         raise ContractError(f"picture {picture}", f"several values {mixed}", f"one value of each of {[*alike]}", "Filter the frame.")
@@ -203,6 +207,10 @@ def _checked(picture: str, frame: pd.DataFrame, columns: Sequence[str], key: Seq
             f"picture {picture}", f"{n_repeats} rows again with the same {[*key]}", "one row each", "Take one run per model."
         )
     return rows
+
+
+def _nothing_to_draw(picture: str, frame: pd.DataFrame) -> ContractError:
+    return ContractError(f"picture {picture}", f"nothing to draw in {len(frame)} rows", "at least one value", "Look at the filters.")
 
 
 def _canvas(title: str, subtitle: str, height: float = 4.0) -> tuple[Figure, Axes]:
