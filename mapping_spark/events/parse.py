@@ -44,14 +44,16 @@ def parse(bronze: DataFrame, columns: Sequence[str], file_format: Format, *, max
     )
     text = F.when(F.col(UNREADABLE).isNull(), F.btrim("payload", F.lit(BOM + " \t\r\n")))
     trimmed = bronze.withColumn(UNREADABLE, dangerous).withColumn("__text", text)
-    # As the only element of a list: the parser stops after the first value, so `{..}{..}` would lose the second.
-    in_list = F.when(F.startswith("__text", F.lit("{")), F.concat(F.lit("["), "__text", F.lit("]")))
+    # As the first element of a list that ends with null: the parser stops after the first value, so `{..}{..}` would lose the
+    # second, and what follows a `]` in the text (the last line of a list of records) would never be seen.
+    in_list = F.when(F.startswith("__text", F.lit("{")), F.concat(F.lit("["), "__text", F.lit(",null]")))
     listed = trimmed.withColumn(_LIST, F.from_json(in_list, T.ArrayType(fields), _OPTIONS))
     return listed.withColumn(UNREADABLE, _unreadable(file_format)).withColumn(RAW, F.get(_LIST, F.lit(0))).drop(_LIST, "__text")
 
 
 def _unreadable(file_format: Format) -> Column:
-    is_one = F.coalesce((F.size(_LIST) == 1) & F.get(_LIST, F.lit(0)).isNotNull(), F.lit(False))
+    first, end = F.get(_LIST, F.lit(0)), F.get(_LIST, F.lit(1))
+    is_one = F.coalesce((F.size(_LIST) == 2) & first.isNotNull() & end.isNull(), F.lit(False))
     code = F.when(F.col(UNREADABLE).isNotNull(), F.col(UNREADABLE)).when(~is_one, F.lit(f"not_{file_format}"))
     if file_format == "csv":  # an object made from a header repeats no key
         return code
