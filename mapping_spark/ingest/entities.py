@@ -152,8 +152,8 @@ def _read(spark: SparkSession, source: EntitySource) -> DataFrame:
     if source.format != "parquet":
         reader = reader.option("mode", "FAILFAST")
     if source.format == "csv":
-        # Every column as text and by the name in the header: a schema would be matched by position.
-        reader = reader.option("header", True)
+        # Every column as text and by the name in the header: a schema would be matched by position. A quote is doubled (RFC 4180).
+        reader = reader.option("header", True).option("escape", '"')
     try:
         return reader.load(path)
     except AnalysisException as fault:
