@@ -43,7 +43,7 @@ def _load(folder: Path, name: str) -> EventSource | EntitySource:
     raw = read_yaml(path)
     kind = raw.get("kind")
     model: type[EventSource] | type[EntitySource] = EventSource if kind == "events" else EntitySource
-    if kind != "events" and kind not in ENTITY_TABLES:
+    if kind not in ("events", *ENTITY_TABLES):
         raise ConfigError(f"source {name}", f"kind {kind!r}", f"events or one of {sorted(ENTITY_TABLES)}", "Mend the kind.")
     source = validated(model, raw, f"source {name}")
     if source.name != name:
