@@ -29,7 +29,7 @@ def _role(table: Table, name: str) -> str:
 
 
 def _meaning(measure: Measure) -> str:
-    return f"{measure.doc} = sum({measure.numerator}) / sum({measure.denominator}); {_INTERVALS[measure.interval]}."
+    return f"{measure.doc.removesuffix('.')} = sum({measure.numerator}) / sum({measure.denominator}); {_INTERVALS[measure.interval]}."
 
 
 def table_markdown(table: Table) -> str:
