@@ -83,7 +83,8 @@ class Settings(Section):
     maintenance: MaintenanceConfig = MaintenanceConfig()
     limits: LimitsConfig = LimitsConfig()
     spark: dict[str, str] = Field(default_factory=dict, repr=False)
-    """Spark settings of a session that this project starts; a secret as `${env:NAME}` or `${file:/path}`, never itself."""
+    """Spark settings of a session that this project starts; a secret as `${env:NAME}` or `${file:/path}`, never
+    itself; null for Spark's own value."""
     ingest: IngestConfig = IngestConfig()
     cleaning: CleaningConfig = CleaningConfig()
     users: UsersConfig = UsersConfig()
@@ -123,7 +124,8 @@ class Settings(Section):
     def _as_text(cls, values: Any) -> Any:
         if not isinstance(values, Mapping):
             raise ValueError("use a mapping of Spark's settings to their values")
-        texts = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in flat(values).items()}
+        set_ones = {key: value for key, value in flat(values).items() if value is not None}
+        texts = {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in set_ones.items()}
         for key, text in texts.items():
             _or_value_error(partial(resolve, key, text))  # told before Spark starts, and hidden from now on
         return texts

@@ -33,7 +33,7 @@ def conf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_an_overlay_goes_over_the_base_and_the_command_line_over_both(conf: Path) -> None:
-    found = load_settings("demo", ["store.root=there", "spark.x.y=1", "spark={z: true}"])
+    found = load_settings("demo", ["store.root=there", "spark.x.y=1", "spark={z: true, own: null}"])
     assert (found.seed, found.as_of, found.store.root) == (3, dt.date(2024, 3, 10), "there")
     assert found.spark == {"x.y": "1", "z": "true"}
     assert [source.name for source in found.sources.events] == ["shop"]

@@ -12,6 +12,7 @@ import datetime as dt
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
@@ -24,6 +25,8 @@ from mapping_spark.tables.contract import Table
 FOLDER = "_locks"
 EXPIRES_SECONDS = 120
 RENEW_SECONDS = 20
+_WRITING_SECONDS = 1
+"""What a run needs at most between opening its lock and having written it."""
 
 
 @contextmanager
@@ -75,6 +78,9 @@ class _Lock:
 
     def _take_over_or_refuse(self) -> None:
         found = self._read()
+        if found is not None and not found["expires"]:  # cut short, or another run is just writing it
+            time.sleep(_WRITING_SECONDS)
+            found = self._read()
         if found is not None and not _is_expired(found):
             raise LockHeld(
                 self._where,

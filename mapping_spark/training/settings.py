@@ -46,7 +46,7 @@ class TrainingConfig(Section):
     warmup_steps: int = Field(0, ge=0)
     """Steps in which the learning rate grows linearly from 0."""
     schedule: Literal["constant", "cosine"] = "constant"
-    """What the learning rate does after the warm-up; cosine falls to 0 at the last step."""
+    """What the learning rate does after the warm-up; cosine falls to what would be 0 one step after the last."""
     clip_norm: float | None = Field(None, gt=0)
     """Largest Euclidean norm of the whole gradient; a longer one is scaled down to it. Null for no limit."""
     precision: Literal["fp32", "bf16"] = "fp32"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import threading
 import time
 from pathlib import Path
 
@@ -86,3 +87,12 @@ def test_of_two_runs_with_the_tables_in_another_order_one_gets_all(tmp_path: Pat
 def test_no_tables_need_no_lock(tmp_path: Path) -> None:
     with locked(str(tmp_path), (), DAY, "run 1"):
         assert not list(tmp_path.iterdir())
+
+
+def test_a_lock_that_is_just_being_written_is_not_taken_over(tmp_path: Path) -> None:
+    with locked(str(tmp_path), (USER_IDS,), DAY, "run 1"):
+        whole = place(tmp_path).read_text()
+    place(tmp_path).write_text("")  # opened, not yet written
+    threading.Timer(0.2, place(tmp_path).write_text, (whole,)).start()
+    with pytest.raises(LockHeld, match="held by run 1"), locked(str(tmp_path), (USER_IDS,), DAY, "run 2"):
+        pass

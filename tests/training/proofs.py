@@ -119,14 +119,9 @@ class OwnCopies:
         return _result(replace(self.training, snapshot=f"{self.training.snapshot}-{collective.rank}"), collective)
 
 
-def rank_and_size(collective: Collective) -> list[int]:
-    """Work that asks nothing of the other ranks."""
-    return [collective.rank, collective.size]
-
-
-def cycle_time(collective: Collective) -> str | None:
-    """How often, in ms, Horovod's threads of this rank look for something to send."""
-    return os.environ.get("HOROVOD_CYCLE_TIME")
+def introduced(collective: Collective) -> list[Any]:
+    """Work that asks nothing of the other ranks: rank, size, and how often (ms) Horovod's threads look for something to send."""
+    return [collective.rank, collective.size, os.environ.get("HOROVOD_CYCLE_TIME")]
 
 
 def in_folder(training: Training, folder: Path, **config: Any) -> Training:

@@ -19,7 +19,7 @@ from mapping_spark.training import launch
 from mapping_spark.training.collective import RankLost
 from mapping_spark.training.run import Training
 from mapping_spark.training.settings import TrainingConfig
-from tests.training.proofs import Make, cycle_time, rank_and_size
+from tests.training.proofs import Make, introduced
 from tests.training.snapshots import interactions, write_snapshot
 
 # Horovod's own thread, when its Spark job is cancelled.
@@ -46,15 +46,11 @@ def test_the_driver_hears_the_first_cause(spark: SparkSession, folder: Path) -> 
         launch.on_horovod(spark, training(folder, "nan", accident="nan", at_loss=3), 2, 20)
 
 
-def test_ctrl_c_and_sigterm_end_the_driver_after_a_training_as_before(spark: SparkSession) -> None:
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    assert launch.on_horovod(spark, rank_and_size, 2, 20) == [[0, 2], [1, 2]]
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
-
-
-def test_the_drivers_settings_of_horovod_reach_the_ranks(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ranks_have_the_drivers_settings_of_horovod_and_leave_its_signals(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOROVOD_CYCLE_TIME", "7")
-    assert launch.on_horovod(spark, cycle_time, 2, 20) == ["7", "7"]
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    assert launch.on_horovod(spark, introduced, 2, 20) == [[0, 2, "7"], [1, 2, "7"]]
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 
 @CANCELLED
