@@ -70,12 +70,12 @@ def orders(events: DataFrame, as_of: dt.date, config: AttributionConfig) -> Data
 
 
 def touches(events: DataFrame, as_of: dt.date, config: AttributionConfig) -> DataFrame:
-    """(user_id, event_at, touch): every touch that may lie in the window of an order."""
+    """(user_id, event_at, event_date, touch): every touch that may lie in the window of an order."""
     since = as_of - dt.timedelta(days=config.days + config.window_days + 1)
     is_counted = F.col("event_type").isin(*config.touch_types) & F.col("event_date").between(F.lit(since), F.lit(as_of))
     channel = F.coalesce("channel", F.lit(UNKNOWN_CHANNEL)).alias("channel")
     touch = F.struct(F.col("event_at").alias("at"), F.col("event_id").alias("touch_event_id"), channel, "campaign_id")
-    return events.where(is_counted).select("user_id", "event_at", touch.alias("touch"))
+    return events.where(is_counted).select("user_id", "event_at", "event_date", touch.alias("touch"))
 
 
 def paths(ordered: DataFrame, touched: DataFrame, config: AttributionConfig) -> DataFrame:

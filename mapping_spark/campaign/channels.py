@@ -86,14 +86,16 @@ def _shapley(journeys: DataFrame, lost: DataFrame, config: AttributionConfig, se
         yield _Method(SHAPLEY_RATE, found.values, found.values, {"sampling_error": found.errors})
 
 
-def lost_paths(journeys: DataFrame, touched: DataFrame, config: AttributionConfig) -> DataFrame:
+def lost_paths(journeys: DataFrame, touched: DataFrame, as_of: dt.date, config: AttributionConfig) -> DataFrame:
     """(path): the touches that no order followed within the window, oldest first: journeys that ended in nothing.
 
-    A user's next such journey begins where no touch came for a window's length.
+    A user's next such journey begins where no touch came for a window's length. Touches before the first day of `orders` are left
+    out: an order before that day may have followed. Those of the last window count as lost although one may still follow.
     """
     led = F.concat("path.touch_event_id", "cut")  # also those too many to be credited
     used = journeys.select(F.explode(led).alias("touch_event_id")).distinct()  # a touch may lead to several orders
-    unused = touched.select("user_id", "event_at", "touch", F.col("touch.touch_event_id").alias("touch_event_id"))
+    is_counted = F.col("event_date") >= F.lit(as_of - dt.timedelta(days=config.days))
+    unused = touched.where(is_counted).select("user_id", "event_at", "touch", F.col("touch.touch_event_id").alias("touch_event_id"))
     by_user = Window.partitionBy("user_id").orderBy("event_at", "touch_event_id")
     gap = F.unix_seconds("event_at") - F.unix_seconds(F.lag("event_at").over(by_user))
     begins = F.coalesce(gap > config.window_days * 86_400, F.lit(True)).cast("int")
@@ -136,7 +138,7 @@ def attribute(store: Store, events: DataFrame, config: AttributionConfig, as_of:
     touched = touches(events, as_of, config)
     journeys = paths(orders(events, as_of, config), touched, config).persist()
     store.replace_slice(ATTRIBUTED_CONVERSIONS, build_attributed(journeys, config), {})
-    lost = lost_paths(journeys, touched, config)
+    lost = lost_paths(journeys, touched, as_of, config)
     channels = build_channels(store.read(ATTRIBUTED_CONVERSIONS), journeys, lost, config, as_of=as_of, seed=seed)
     store.replace_slice(CHANNEL_ATTRIBUTION, channels, {})
     journeys.unpersist()

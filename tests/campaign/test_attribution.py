@@ -97,7 +97,7 @@ def test_an_order_that_no_touch_came_before_is_unattributed(attributed: DataFram
 
 @pytest.fixture(scope="module")
 def channels(happened: DataFrame, journeys: DataFrame, attributed: DataFrame) -> list[Row]:
-    lost = lost_paths(journeys, touches(happened, AS_OF, CONFIG), CONFIG)
+    lost = lost_paths(journeys, touches(happened, AS_OF, CONFIG), AS_OF, CONFIG)
     return build_channels(attributed, journeys, lost, GAMES, as_of=AS_OF, seed=7).collect()
 
 
@@ -123,7 +123,7 @@ def test_the_game_of_rates_by_hand(channels: list[Row]) -> None:
 
 
 def test_transitions_count_what_came_after_what(happened: DataFrame, journeys: DataFrame) -> None:
-    lost = lost_paths(journeys, touches(happened, AS_OF, CONFIG), CONFIG)
+    lost = lost_paths(journeys, touches(happened, AS_OF, CONFIG), AS_OF, CONFIG)
     found = {(tuple(row.state), row.next): row.n for row in transition_counts(journeys, lost, 1).collect()}
     assert found == {
         ((), "mail"): 4,  # u1, u3 twice, and u2's that was lost
@@ -147,5 +147,5 @@ def test_without_an_order_there_is_nothing_to_credit(spark: SparkSession) -> Non
     only = events(spark, touch("u1", 1, "mail"))
     touched = touches(only, AS_OF, CONFIG)
     none = paths(orders(only, AS_OF, CONFIG), touched, CONFIG)
-    lost = lost_paths(none, touched, CONFIG)
+    lost = lost_paths(none, touched, AS_OF, CONFIG)
     assert build_channels(build_attributed(none, CONFIG), none, lost, GAMES, as_of=AS_OF, seed=7).collect() == []

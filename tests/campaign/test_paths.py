@@ -101,13 +101,25 @@ def test_a_touch_that_an_order_followed_is_never_lost_however_many_there_were(sp
         touch("twice", at(25, 1), "an hour more: another journey"),
     )
     journeys = paths_of(happened)
-    lost = lost_paths(journeys, touches(happened, AS_OF, CONFIG), CONFIG)
+    lost = lost_paths(journeys, touches(happened, AS_OF, CONFIG), AS_OF, CONFIG)
     assert sorted([touch.channel for touch in row.path] for row in lost.collect()) == [
         ["2", "3", "4"],
         ["after"],
         ["an hour more: another journey"],
         ["one", "as long as the window"],
     ]
+
+
+def test_a_touch_before_the_counted_days_is_not_lost_since_its_order_may_lie_before_them_too(spark: SparkSession) -> None:
+    happened = events(
+        spark,
+        touch("early", at(9), "led to the 10th"),
+        sale("early", at(10, 12)),  # no order of these days
+        touch("both", at(10), "before"),
+        touch("both", at(11), "within"),
+    )
+    lost = lost_paths(paths_of(happened), touches(happened, AS_OF, CONFIG), AS_OF, CONFIG)
+    assert [[touch.channel for touch in row.path] for row in lost.collect()] == [["within"]]
 
 
 def test_sets_of_channels_know_neither_order_nor_number(spark: SparkSession) -> None:
