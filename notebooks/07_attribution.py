@@ -42,7 +42,7 @@ from mapping_spark.campaign.channels import build_channels, lost_paths
 config = settings.attribution
 touched = touches(events, as_of, config)
 journeys = paths(orders(events, as_of, config), touched, config).persist()
-lost = lost_paths(journeys, touched, config)
+lost = lost_paths(journeys, touched, as_of, config)
 ends = journeys.select("path", F.lit("order").alias("end")).unionByName(lost.select("path", F.lit("nothing").alias("end")))
 by_path = ends.groupBy(F.concat_ws(" > ", "path.channel").alias("path")).pivot("end", ["order", "nothing"]).count().fillna(0)
 by_path.orderBy(F.desc("order"), "path").toPandas()
