@@ -1,6 +1,7 @@
 """Compare what two warehouses hold, table by table: `python tools/compare_warehouses.py LEFT RIGHT [TABLE ...]`.
 
-Rows are matched on the declared key. Columns that tell of a run (its id, clock and speed) are left out; floating-point numbers may
+Rows are matched on the declared key. Columns that tell of a run (its id, clock and speed) and rows about such a column or measure
+are left out; floating-point numbers may
 differ by the order in which they were added up. Exit code 0: equal; 4: not.
 """
 
@@ -12,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -31,6 +32,8 @@ OF_A_RUN = re.compile(
     r"run_id|.*_run_id|run_key|decision_id|training_id|snapshot_id|recommendation_id|table_version|.*seconds|samples_per_second|waiting_share"
     r"|ingested_at|ingest_date|created_at|decided_at|started_at|ended_at|assigned_at|peak_memory_mb|.*_version|input_versions|artifact_uri"
 )
+NAMES = ("metric", "column_name")
+"""Columns that hold the name of what a row is about."""
 LEFT_OUT = ("ops.job_runs",)
 """Tables that hold nothing but runs."""
 
@@ -59,7 +62,9 @@ def compare(table: Table, left: DataFrame, right: DataFrame) -> Difference:
     if len(key) < len(table.primary_key):
         key = [column.name for column in columns if column.type not in ("float", "double", "array<float>", "array<double>")]
     shown = [F.col(column.name) for column in columns]
-    sides = [frame.select(*shown, F.lit(True).alias("is_there")).alias(name) for name, frame in (("left", left), ("right", right))]
+    kept = [~F.coalesce(F.col(name).rlike(f"^({OF_A_RUN.pattern})$"), F.lit(False)) for name in NAMES if name in table.by_name]
+    told = [(name, frame.where(reduce(and_, kept, F.lit(True)))) for name, frame in (("left", left), ("right", right))]
+    sides = [frame.select(*shown, F.lit(True).alias("is_there")).alias(name) for name, frame in told]
     same_key = [F.col(f"left.{name}").eqNullSafe(F.col(f"right.{name}")) for name in key]
     joined = sides[0].join(sides[1], on=same_key, how="full")
     here, there = F.col("left.is_there").isNotNull(), F.col("right.is_there").isNotNull()
