@@ -16,6 +16,9 @@ from mapping_spark.tables.silver import CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CAMPA
 INPUTS = (EVENTS, LATE_EVENTS, CAMPAIGNS, CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CURRENCY_RATES, USERS)
 """What is read to count events for campaigns."""
 
+MAX_BROADCAST_MEMBERS = 2_000_000
+"""Members (campaign and user) up to which every executor gets them all, some 150 bytes each, and no event is shuffled to be joined."""
+
 
 def with_late(events: DataFrame, late: DataFrame) -> DataFrame:
     """silver.events and those of silver.late_events that it does not hold: an event delivered again long after is late, and known."""
@@ -80,11 +83,12 @@ def members_of(read: Callable[[Table], DataFrame]) -> DataFrame:
 def counted_events_of(read: Callable[[Table], DataFrame], currency: str | None, days: Sequence[dt.date] | None = None) -> DataFrame:
     """`outcomes.counted_events` over the tables `INPUTS`, each as `read` gives it; of some business days only, where `days` names them."""
     events = with_late(read(EVENTS), read(LATE_EVENTS))
+    of_days = events if days is None else events.where(F.col("event_date").isin(list(days)))
+    priced = in_currency(of_days, read(CURRENCY_RATES), declared_currency(events, currency))
     audience, users = read(CAMPAIGN_AUDIENCE), read(USERS)
-    of_days = events
+    if audience.count() <= MAX_BROADCAST_MEMBERS:
+        return counted_events(priced, read(CAMPAIGNS), F.broadcast(with_segment(audience, users)), read(CAMPAIGN_ITEMS))
     if days is not None:
-        of_days = events.where(F.col("event_date").isin(list(days)))
         active = of_days.select("user_id").distinct()  # of a few days a small part: who else is a member need not be joined
         audience, users = (table.join(active, on="user_id", how="left_semi") for table in (audience, users))
-    priced = in_currency(of_days, read(CURRENCY_RATES), declared_currency(events, currency))
     return counted_events(priced, read(CAMPAIGNS), with_segment(audience, users), read(CAMPAIGN_ITEMS))

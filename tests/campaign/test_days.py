@@ -6,8 +6,11 @@ import datetime as dt
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
+from mapping_spark.campaign import inputs
 from mapping_spark.campaign.hourly import build_daily_segment_kpis, build_hourly_kpis, roll_up_days
 from mapping_spark.campaign.inputs import counted_events_of
 from mapping_spark.campaign.kpis import CampaignConfig, build_daily_kpis
@@ -75,7 +78,9 @@ def test_users_are_exact_by_day_and_merge_over_days(spark: SparkSession) -> None
     assert [(r.campaign_id, r.action, r.n_users) for r in reach(daily, "campaign_id").collect()] == [("c1", "impression", 3)]
 
 
-def test_a_day_counted_alone_is_what_it_is_among_all(spark: SparkSession) -> None:
+@pytest.mark.parametrize("most", [0, 4], ids=["shuffled", "broadcast"])
+def test_a_day_counted_alone_is_what_it_is_among_all(spark: SparkSession, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(inputs, "MAX_BROADCAST_MEMBERS", most)  # the audience has four members
     happened = events(
         spark,
         event("campaign_send", "u1", at(0), campaign_id="c1"),
@@ -104,6 +109,13 @@ def test_a_day_counted_alone_is_what_it_is_among_all(spark: SparkSession) -> Non
     assert (young["n_clicks"], young["revenue"], young["exclusive_revenue"], young["discount"], young["cost"]) == (1, 4, 0, 1, 0)
     assert (alone["c1", "control", "unknown"]["n_clicks"], alone["c1", "control", "unknown"]["refunds"]) == (1, 3)
     assert (alone["c1", "mailed", "unknown"]["n_unpriced"], alone["c1", "mailed", "unknown"]["revenue"]) == (1, 0)
+
+
+def test_users_whose_hashes_are_equal_are_told_apart(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(F, "xxhash64", lambda *_: F.lit(7).cast("bigint"))
+    clicks = (("u1", "c1"), ("u2", "c2"), ("u3", "c1"))  # u2 is no member of c2, u3 of none
+    happened = events(spark, *(event("click", user, at(1), campaign_id=campaign) for user, campaign in clicks))
+    assert [(r.user_id, r.campaign_id, r.variant) for r in counted(spark, happened).collect()] == [("u1", "c1", "mailed")]
 
 
 def test_only_days_of_new_events_are_touched_until_another_input_changes(spark: SparkSession, tmp_path: Path) -> None:
