@@ -13,7 +13,7 @@ _MB = 1_000_000
 
 
 class PeakMemory:
-    """Context manager; `peak_mb` is the largest sum of resident memory seen (MB), shared pages counted once per process."""
+    """Context manager; `peak_mb` is the largest sum of resident memory seen (MB), as `resident_mb` counts it."""
 
     def __init__(self) -> None:
         self.peak_mb = 0
@@ -36,14 +36,26 @@ class PeakMemory:
 
 
 def resident_mb() -> int:
-    """Resident memory (MB) of the process tree this one belongs to: under spark-submit the JVM is its parent."""
+    """Resident memory (MB) of the process tree this one belongs to: under spark-submit the JVM is its parent.
+
+    A page that forked workers share counts once among them where the system tells (Linux), else once for each.
+    """
     process = psutil.Process()
     parent = process.parent()
     root = parent if parent is not None and parent.name() == "java" else process
     total = 0
     for member in (root, *root.children(recursive=True)):
         try:
-            total += member.memory_info().rss
+            total += _bytes(member)
         except psutil.NoSuchProcess:
             continue
     return total // _MB
+
+
+def _bytes(process: psutil.Process) -> int:
+    if process.name() == "java":  # shares next to nothing, and its many pages take long to look through
+        return int(process.memory_info().rss)
+    try:
+        return int(process.memory_full_info().pss)
+    except (AttributeError, psutil.AccessDenied):
+        return int(process.memory_info().rss)

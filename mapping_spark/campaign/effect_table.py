@@ -35,7 +35,7 @@ def build_effects(sources: Sources, config: EffectConfig, zone: str) -> DataFram
 
     Users of the audience's `control` count among the others. Weeks are compared only where the campaign ran (to the last event,
     where it has no end) and the events reach whole weeks. Runs Spark jobs at once. Raises `MissingInput` for a campaign that is
-    not declared or was mailed to nobody, `ContractError` where too little lies before it.
+    not declared or was mailed to nobody, or without any purchase, `ContractError` where too little lies before it.
     """
     purchases = sources.events.where(F.col("event_type") == "purchase").select("user_id", "item_id", "event_date", "value")
     found = [row for name in config.campaigns for row in _of_campaign(sources, purchases, name, config, zone)]
@@ -49,6 +49,8 @@ def _of_campaign(sources: Sources, purchases: DataFrame, name: str, config: Effe
     if not declared:
         raise MissingInput("effects.campaigns", f"no campaign {name!r}", "campaigns of silver.campaigns", "Mend the settings.")
     (start, end), (first, last) = declared[0], purchases.agg(F.min("event_date"), F.date_add(F.max("event_date"), 1)).collect()[0]
+    if last is None:
+        raise MissingInput("silver.events", "no purchase", "purchases before and after a campaign began", "Deliver them, or clear effects.")
     weeks = Weeks.around(
         first_day=first,
         start=start,

@@ -59,3 +59,11 @@ def test_a_campaign_that_was_mailed_to_nobody_is_refused(spark: SparkSession, me
         MissingInput, match="effects.campaigns: nobody mailed by 'c'; expected users of silver.campaign_audience but its control"
     ):
         build_effects(sources, EffectConfig(campaigns=("c",), history_weeks=4), "UTC")
+
+
+def test_events_without_a_purchase_are_refused(spark: SparkSession) -> None:
+    click = {"event_id": "1", "user_id": "u1", "event_type": "click", "event_date": dt.date(2024, 1, 1)}
+    campaign = rows(spark, CAMPAIGNS, {"campaign_id": "c", "start_at": dt.datetime(2024, 2, 19)})
+    sources = Sources(rows(spark, EVENTS, click), campaign, rows(spark, CAMPAIGN_AUDIENCE), rows(spark, CAMPAIGN_ITEMS))
+    with pytest.raises(MissingInput, match="silver.events: no purchase; expected purchases before and after a campaign began"):
+        build_effects(sources, EffectConfig(campaigns=("c",), history_weeks=4), "UTC")
