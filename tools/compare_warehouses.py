@@ -1,8 +1,7 @@
 """Compare what two warehouses hold, table by table: `python tools/compare_warehouses.py LEFT RIGHT [TABLE ...]`.
 
-Rows are matched on the declared key. Columns that tell of a run (its id, clock and speed) and rows about such a column or measure
-are left out; floating-point numbers may
-differ by the order in which they were added up. Exit code 0: equal; 4: not.
+Rows are matched on the declared key. Columns that tell of a run (its id, clock and speed) and rows about such a column or
+measure are left out; floating-point numbers may differ by the order in which they were added up. Exit code 0: equal; 4: not.
 """
 
 from __future__ import annotations

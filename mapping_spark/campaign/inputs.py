@@ -17,7 +17,8 @@ INPUTS = (EVENTS, LATE_EVENTS, CAMPAIGNS, CAMPAIGN_AUDIENCE, CAMPAIGN_ITEMS, CUR
 """What is read to count events for campaigns."""
 
 MAX_BROADCAST_MEMBERS = 2_000_000
-"""Members (campaign and user) up to which every executor gets them all, some 150 bytes each, and no event is shuffled to be joined."""
+"""Members (campaign and user) up to which every executor gets them all, some 150 bytes each, and no event is shuffled to be joined.
+As many users at most: a broadcast that waits for a join with many more would run into Spark's time limit."""
 
 
 def with_late(events: DataFrame, late: DataFrame) -> DataFrame:
@@ -86,7 +87,7 @@ def counted_events_of(read: Callable[[Table], DataFrame], currency: str | None, 
     of_days = events if days is None else events.where(F.col("event_date").isin(list(days)))
     priced = in_currency(of_days, read(CURRENCY_RATES), declared_currency(events, currency))
     audience, users = read(CAMPAIGN_AUDIENCE), read(USERS)
-    if audience.count() <= MAX_BROADCAST_MEMBERS:
+    if max(audience.count(), users.count()) <= MAX_BROADCAST_MEMBERS:  # from Delta's statistics, without a scan
         return counted_events(priced, read(CAMPAIGNS), F.broadcast(with_segment(audience, users)), read(CAMPAIGN_ITEMS))
     if days is not None:
         active = of_days.select("user_id").distinct()  # of a few days a small part: who else is a member need not be joined

@@ -151,9 +151,9 @@ def _of_members(counted: DataFrame, members: DataFrame) -> DataFrame:
     of the time that two strings take. The comparison is written as an order, of which Spark makes no further key.
     """
     key = ("campaign_id", "user_id")
-    rows, those = (frame.withColumn("__pair", F.xxhash64(*key)) for frame in (counted, members))
+    rows, audience = (frame.withColumn("__pair", F.xxhash64(*key)) for frame in (counted, members))
     same = (F.col(f"row.{name}").between(F.col(f"member.{name}"), F.col(f"member.{name}")) for name in key)
-    joined = rows.alias("row").join(those.alias("member"), reduce(and_, same, F.col("row.__pair") == F.col("member.__pair")), "inner")
+    joined = rows.alias("row").join(audience.alias("member"), reduce(and_, same, F.col("row.__pair") == F.col("member.__pair")), "inner")
     return joined.select("row.*", "member.variant", "member.segment").drop("__pair")
 
 
